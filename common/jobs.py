@@ -1,0 +1,206 @@
+"""Jobs: what a person asked for, and how far it has come.
+
+    queued ──▶ generating ──▶ succeeded     the image is stored, the hold settled
+       ▲           │ ├──────▶ failed        refused, or no retry mends it; the hold is released
+       │           │ └──────▶ stalled       attempts used up; the hold is kept
+       └───────────┘ requeued: later, or after a transient error
+    queued ──▶ canceled                     the hold is released
+    stalled ──▶ generating                  redriven: the message came back
+
+Each transition is a pure function from a job to the next version of it. Stores write a job only
+over the version before it, so of two rivals one wins and the other reads again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from common.errors import Conflict
+
+
+class JobStatus(StrEnum):
+    """Where a job is; the values are the API's and never change."""
+
+    QUEUED = "queued"
+    """Paid for by a hold, waiting for a worker."""
+    GENERATING = "generating"
+    """A worker has it, until its lease expires."""
+    SUCCEEDED = "succeeded"
+    """The image is stored and the hold settled."""
+    FAILED = "failed"
+    """There will be no image; the hold is released."""
+    CANCELED = "canceled"
+    """Withdrawn before a worker had it; the hold is released."""
+    STALLED = "stalled"
+    """Attempts used up; the message is in the dead-letter queue, the hold is kept."""
+
+
+TERMINAL = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageRequest:
+    """What to draw, already checked against the model's limits."""
+
+    prompt: str
+    model: str
+    aspect_ratio: str
+    negative_prompt: str | None = None
+    seed: int | None = None
+    """None lets the model choose."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """A stored image; `key` is its place in the bucket."""
+
+    key: str
+    width: int
+    height: int
+    content_type: str
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobError:
+    """Why a job failed or stalled, or what the last attempt ran into."""
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One image that somebody asked for; `version` grows by one with each change."""
+
+    job_id: str
+    user_id: str
+    request: ImageRequest
+    fingerprint: str
+    """SHA-256 of the request: tells a repeated submit from another one with the same key."""
+    cost: int
+    """Credits held for it."""
+    created_at: datetime
+    status: JobStatus = JobStatus.QUEUED
+    version: int = 1
+    attempts: int = 0
+    """Attempts spent since the submit or the last redrive."""
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    lease_id: str | None = None
+    """Whose turn it is: the worker that claimed it last."""
+    lease_expires_at: datetime | None = None
+    stalled_message_id: str | None = None
+    """The message whose delivery used up the attempts; another one is a redrive."""
+    image: Image | None = None
+    error: JobError | None = None
+
+    @property
+    def terminal(self) -> bool:
+        """Whether nothing will change it any more."""
+        return self.status in TERMINAL
+
+
+class LeaseHeld(Exception):
+    """Another worker has the job; look again after `expires_at`."""
+
+    def __init__(self, expires_at: datetime) -> None:
+        super().__init__(f"leased until {expires_at.isoformat()}")
+        self.expires_at = expires_at
+
+
+class NotClaimable(Exception):
+    """The job is over, or stalled and this message is the one that stalled it."""
+
+
+def job_id_for(user_id: str, idempotency_key: str) -> str:
+    """The job id that a user's key stands for, always the same: `job_` and 32 hex digits.
+
+    The lengths are written before the parts, so no two pairs can read alike.
+    """
+    parts = f"{len(user_id)}:{user_id}{len(idempotency_key)}:{idempotency_key}"
+    return "job_" + hashlib.sha256(parts.encode()).hexdigest()[:32]
+
+
+def image_key(job: Job) -> str:
+    """Where the job's image is stored; derived, so storing it twice is harmless."""
+    return f"images/{job.user_id}/{job.job_id}.png"
+
+
+def claim(
+    job: Job, *, lease_id: str, message_id: str, now: datetime, lease_seconds: int
+) -> Job:
+    """Take the job for one attempt.
+
+    Raises LeaseHeld while another worker has it, and NotClaimable where nothing is left to do.
+    """
+    redriven = job.status is JobStatus.STALLED and job.stalled_message_id != message_id
+    if job.status is JobStatus.GENERATING:
+        assert job.lease_expires_at is not None
+        if job.lease_expires_at > now:
+            raise LeaseHeld(job.lease_expires_at)
+    elif job.status is not JobStatus.QUEUED and not redriven:
+        raise NotClaimable(f"{job.job_id} is {job.status}")
+    return replace(
+        job,
+        status=JobStatus.GENERATING,
+        version=job.version + 1,
+        attempts=1 if redriven else job.attempts + 1,
+        started_at=job.started_at or now,
+        lease_id=lease_id,
+        lease_expires_at=now + timedelta(seconds=lease_seconds),
+        stalled_message_id=None,
+    )
+
+
+def requeue(job: Job, *, attempt_spent: bool, error: JobError | None = None) -> Job:
+    """Give a claimed job back; an attempt that did not reach the model is not spent."""
+    return _leave_generating(
+        job,
+        JobStatus.QUEUED,
+        attempts=job.attempts if attempt_spent else job.attempts - 1,
+        error=error or job.error,
+    )
+
+
+def succeed(job: Job, *, image: Image, now: datetime) -> Job:
+    """End a claimed job whose image is stored."""
+    return _leave_generating(job, JobStatus.SUCCEEDED, image=image, error=None, finished_at=now)
+
+
+def fail(job: Job, *, error: JobError, now: datetime) -> Job:
+    """End a claimed job that will never have an image."""
+    return _leave_generating(job, JobStatus.FAILED, error=error, finished_at=now)
+
+
+def stall(job: Job, *, error: JobError, message_id: str) -> Job:
+    """Set a job aside whose attempts are used up, until an operator decides."""
+    return _leave_generating(job, JobStatus.STALLED, error=error, stalled_message_id=message_id)
+
+
+def cancel(job: Job, *, now: datetime) -> Job:
+    """Withdraw a queued job; a canceled one stays as it is.
+
+    Raises Conflict once a worker has or had it to the end.
+    """
+    if job.status is JobStatus.CANCELED:
+        return job
+    if job.status is not JobStatus.QUEUED:
+        raise Conflict(f"A job that is {job.status} cannot be canceled.", code="not_cancelable")
+    return replace(job, status=JobStatus.CANCELED, version=job.version + 1, finished_at=now)
+
+
+def _leave_generating(job: Job, status: JobStatus, **changes: object) -> Job:
+    if job.status is not JobStatus.GENERATING:
+        raise ValueError(f"{job.job_id} is {job.status}, so it cannot become {status}")
+    return replace(
+        job,
+        status=status,
+        version=job.version + 1,
+        lease_id=None,
+        lease_expires_at=None,
+        **changes,  # type: ignore[arg-type]  # each caller above names fields of Job
+    )

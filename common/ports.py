@@ -1,0 +1,159 @@
+"""What the use cases need from the world, each port as narrow as a role.
+
+Adapters are in `common.aws`, fakes in `tests.fakes`; one contract suite runs over both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from common.credits import Balance, LedgerEntry
+from common.jobs import Image, Job, JobStatus
+from common.pacing import Line, Slot
+from common.routes import Route
+
+Clock = Callable[[], datetime]
+"""Now, aware and in UTC."""
+Sleep = Callable[[float], None]
+"""Wait so many seconds."""
+NewId = Callable[[], str]
+"""A fresh id, never given before."""
+
+
+class JobReader(Protocol):
+    """Reads one job."""
+
+    def get(self, job_id: str) -> Job | None:
+        """The job as last written, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """Some jobs of a user, newest first, and where the next page begins (None: no more)."""
+
+    jobs: tuple[Job, ...]
+    next_key: tuple[str, str] | None
+    """`(created_at, job_id)` of the last job seen."""
+
+
+class JobLister(Protocol):
+    """Lists a user's jobs."""
+
+    def page(
+        self,
+        user_id: str,
+        *,
+        limit: int,
+        status: JobStatus | None = None,
+        after: tuple[str, str] | None = None,
+    ) -> JobPage:
+        """At most `limit` jobs, newest first, from behind `after`."""
+
+
+class JobOpener(Protocol):
+    """Opens jobs: the job, its hold and its ledger entry in one write."""
+
+    def open(self, job: Job, hold: LedgerEntry, *, active_jobs_max: int) -> Job:
+        """Write a new job with its hold; the job already there under the id wins.
+
+        Raises InsufficientCredits or TooManyActiveJobs, and then nothing is written.
+        """
+
+
+class JobSaver(JobReader, Protocol):
+    """Reads a job and writes its next version."""
+
+    def save(self, job: Job, *, entry: LedgerEntry | None = None) -> None:
+        """Write `job` over the version before it, with what it moves, in one write.
+
+        Writing the same again does nothing. Raises StaleWrite when another version is there.
+        """
+
+
+class JobStore(JobLister, JobOpener, JobSaver, Protocol):
+    """Everything that can be done with stored jobs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class User:
+    """A person, known by a verified, normalised e-mail address."""
+
+    user_id: str
+    email: str
+    created_at: datetime
+    balance: Balance
+
+
+class UserStore(Protocol):
+    """People and what they have."""
+
+    def get(self, user_id: str) -> User | None:
+        """The user, read consistently, or None."""
+
+    def find_by_email(self, email: str) -> str | None:
+        """The id of the user with this normalised address, or None."""
+
+    def create(self, user: User, welcome: LedgerEntry | None) -> str:
+        """Write the user, who has no credits yet, with a first grant; answer whose address it is.
+
+        If the address is taken, nothing is written and its owner's id is the answer.
+        """
+
+
+class JobQueue(Protocol):
+    """Brings job ids to workers, at least once."""
+
+    def send(self, job_id: str, user_id: str, *, delay_seconds: int = 0) -> None:
+        """Deliver the job id, not before `delay_seconds` (at most 900) have passed."""
+
+    def hide(self, receipt_handle: str, *, seconds: int) -> None:
+        """Deliver a failed message again after so many seconds instead of its usual time."""
+
+
+class ImageStore(Protocol):
+    """Keeps images."""
+
+    def put(self, key: str, content: bytes, *, width: int, height: int) -> Image:
+        """Store a PNG; storing it twice is harmless."""
+
+    def find(self, key: str) -> Image | None:
+        """The image under the key, or None."""
+
+
+class ImageSigner(Protocol):
+    """Hands images out."""
+
+    def url(self, key: str, *, expires_seconds: int) -> str:
+        """A URL that shows the image to whoever has it, for a while; calls nothing."""
+
+
+class ModelClient(Protocol):
+    """Calls a model, once: no retries of its own."""
+
+    def invoke(self, route: Route, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Send the request body, give back the response body, both as the model defines them.
+
+        Raises ModelThrottled, ModelFailed, ModelTimedOut or ModelRejected.
+        """
+
+
+class LineStore(Protocol):
+    """The pacing lines, shared by all workers; each method is one atomic write or read."""
+
+    def read(self, routes: Sequence[Route]) -> Mapping[str, Line]:
+        """Each route's line by the route's name; one that nobody has used yet starts fresh."""
+
+    def take(self, route: Route, *, now_us: int, latest_us: int) -> Slot | Line:
+        """Take the route's next start slot, if it is not after `latest_us`; else say how it is."""
+
+    def push(self, route: Route, *, by_us: int) -> None:
+        """Move every slot of the route that has not started yet `by_us` later."""
+
+    def slow_down(self, route: Route, *, now_us: int, by_us: int) -> None:
+        """After a throttle: push the line, and widen its interval."""
+
+    def speed_up(self, route: Route, *, now_us: int) -> None:
+        """After a quiet while: narrow the interval again, towards the route's own."""

@@ -1,0 +1,99 @@
+"""What each function is told by its environment: one class a function, one variable a field.
+
+The variable is the field's name in upper case. Values are read when a function is first used,
+never at import, and a missing or malformed one is named in the error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from common.routes import ROUTES, Route
+
+Text = Annotated[str, Field(min_length=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Settings(BaseModel):
+    """Settings read from environment variables named after the fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home_region: Text
+    """Where the tables, the queue and the bucket are."""
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read the fields' variables from `env`; raises pydantic's ValidationError."""
+        return cls.model_validate(
+            {field: env[name] for field, name in cls.variables().items() if name in env}
+        )
+
+    @classmethod
+    def variables(cls) -> dict[str, str]:
+        """Each field's environment variable."""
+        return {field: field.upper() for field in cls.model_fields}
+
+
+class JobSettings(Settings):
+    """Where jobs, their credits and their images are."""
+
+    jobs_table: Text
+    users_table: Text
+    ledger_table: Text
+    images_bucket: Text
+
+
+class RoutedSettings(JobSettings):
+    """Job settings, and the routes that models are called on."""
+
+    routes: Annotated[tuple[Route, ...], Field(min_length=1)]
+    """JSON: `[{"model", "region", "rate_per_second", "p95_seconds"}, …]`; the first is default."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_routes(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if isinstance(values.get("routes"), str):
+            return {**values, "routes": ROUTES.validate_json(values["routes"])}
+        return values
+
+
+class SubmitSettings(RoutedSettings):
+    """What `functions/submit` needs."""
+
+    queue_url: Text
+    active_jobs_max: Count = 10
+    """Jobs one user may have in flight."""
+    image_url_seconds: Count = 900
+    """How long a signed image URL works."""
+
+
+class WorkerSettings(RoutedSettings):
+    """What `functions/worker` needs."""
+
+    queue_url: Text
+    lines_table: Text
+    """The pacing lines, one item a route."""
+    attempts_max: Count = 3
+    """Attempts before a job stalls."""
+    slot_wait_seconds_max: Count
+    model_read_seconds: Count
+    lease_seconds: Count
+
+
+class StatusSettings(RoutedSettings):
+    """What `functions/status` needs."""
+
+    image_url_seconds: Count = 900
+
+
+class AccountsSettings(Settings):
+    """What `functions/accounts` needs."""
+
+    users_table: Text
+    ledger_table: Text
+    welcome_credits: Annotated[int, Field(ge=0)] = 10
+    """What a new user is given; 0 gives nothing."""
