@@ -75,8 +75,8 @@ class WorkerSettings(RoutedSettings):
     """What `functions/worker` needs."""
 
     queue_url: Text
-    lines_table: Text
-    """The pacing lines, one item a route."""
+    routes_table: Text
+    """The pacing lines, an item a route."""
     attempts_max: Count = 3
     """Attempts before a job stalls."""
     slot_wait_seconds_max: Count
