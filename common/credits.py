@@ -57,31 +57,40 @@ class Balance:
     active_jobs: int = 0
 
 
-def grant(user_id: str, *, credits: int, cause: str, reason: str, now: datetime) -> LedgerEntry:
+def grant(user_id: str, *, amount: int, cause: str, reason: str, now: datetime) -> LedgerEntry:
     """Credits from us; `cause` makes it unique for the user, such as `welcome`."""
     return LedgerEntry(
         user_id=user_id,
         entry_id=f"grant#{cause}",
         kind=EntryKind.GRANT,
         created_at=now,
-        available=credits,
+        available=amount,
         reason=reason,
     )
 
 
 def hold(job: Job) -> LedgerEntry:
     """Set the job's cost aside."""
-    return _for_job(job, EntryKind.HOLD, "hold", job.created_at, -job.cost, job.cost, 1)
+    return LedgerEntry(
+        user_id=job.user_id,
+        entry_id=f"job#{job.job_id}#hold",
+        kind=EntryKind.HOLD,
+        created_at=job.created_at,
+        available=-job.cost,
+        held=job.cost,
+        active_jobs=1,
+        job_id=job.job_id,
+    )
 
 
 def settle(job: Job, *, now: datetime) -> LedgerEntry:
     """Spend the job's hold."""
-    return _for_job(job, EntryKind.SETTLE, "resolve", now, 0, -job.cost, -1)
+    return _resolve(job, EntryKind.SETTLE, now=now, available=0)
 
 
 def release(job: Job, *, now: datetime) -> LedgerEntry:
     """Give the job's hold back."""
-    return _for_job(job, EntryKind.RELEASE, "resolve", now, job.cost, -job.cost, -1)
+    return _resolve(job, EntryKind.RELEASE, now=now, available=job.cost)
 
 
 def apply(balance: Balance, entry: LedgerEntry, *, active_jobs_max: int | None) -> Balance:
@@ -96,12 +105,12 @@ def apply(balance: Balance, entry: LedgerEntry, *, active_jobs_max: int | None) 
         held=balance.held + entry.held,
         active_jobs=balance.active_jobs + entry.active_jobs,
     )
-    if entry.active_jobs > 0 and active_jobs_max is not None:
-        if after.active_jobs > active_jobs_max:
-            raise TooManyActiveJobs(
-                f"You have {balance.active_jobs} jobs in progress, as many as one user may have.",
-                retry_after_seconds=BUSY_RETRY_AFTER_SECONDS,
-            )
+    crowded = active_jobs_max is not None and after.active_jobs > active_jobs_max
+    if crowded and entry.active_jobs > 0:
+        raise TooManyActiveJobs(
+            f"You have {balance.active_jobs} jobs in progress, as many as one user may have.",
+            retry_after_seconds=BUSY_RETRY_AFTER_SECONDS,
+        )
     if after.available < 0:
         raise InsufficientCredits(
             f"This costs {-entry.available} credits and you have {balance.available}."
@@ -111,22 +120,15 @@ def apply(balance: Balance, entry: LedgerEntry, *, active_jobs_max: int | None) 
     return after
 
 
-def _for_job(
-    job: Job,
-    kind: EntryKind,
-    cause: str,
-    now: datetime,
-    available: int,
-    held: int,
-    active_jobs: int,
-) -> LedgerEntry:
+def _resolve(job: Job, kind: EntryKind, *, now: datetime, available: int) -> LedgerEntry:
+    """Settle and release share one id, so whichever is written first is the only one."""
     return LedgerEntry(
         user_id=job.user_id,
-        entry_id=f"job#{job.job_id}#{cause}",
+        entry_id=f"job#{job.job_id}#resolve",
         kind=kind,
         created_at=now,
         available=available,
-        held=held,
-        active_jobs=active_jobs,
+        held=-job.cost,
+        active_jobs=-1,
         job_id=job.job_id,
     )

@@ -130,9 +130,7 @@ def image_key(job: Job) -> str:
     return f"images/{job.user_id}/{job.job_id}.png"
 
 
-def claim(
-    job: Job, *, lease_id: str, message_id: str, now: datetime, lease_seconds: int
-) -> Job:
+def claim(job: Job, *, lease_id: str, message_id: str, now: datetime, lease_seconds: int) -> Job:
     """Take the job for one attempt.
 
     Raises LeaseHeld while another worker has it, and NotClaimable where nothing is left to do.

@@ -5,14 +5,13 @@ Adapters are in `common.aws`, fakes in `tests.fakes`; one contract suite runs ov
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from common.credits import Balance, LedgerEntry
 from common.jobs import Image, Job, JobStatus
-from common.pacing import Line, Slot
 from common.routes import Route
 
 Clock = Callable[[], datetime]
@@ -138,22 +137,3 @@ class ModelClient(Protocol):
 
         Raises ModelThrottled, ModelFailed, ModelTimedOut or ModelRejected.
         """
-
-
-class LineStore(Protocol):
-    """The pacing lines, shared by all workers; each method is one atomic write or read."""
-
-    def read(self, routes: Sequence[Route]) -> Mapping[str, Line]:
-        """Each route's line by the route's name; one that nobody has used yet starts fresh."""
-
-    def take(self, route: Route, *, now_us: int, latest_us: int) -> Slot | Line:
-        """Take the route's next start slot, if it is not after `latest_us`; else say how it is."""
-
-    def push(self, route: Route, *, by_us: int) -> None:
-        """Move every slot of the route that has not started yet `by_us` later."""
-
-    def slow_down(self, route: Route, *, now_us: int, by_us: int) -> None:
-        """After a throttle: push the line, and widen its interval."""
-
-    def speed_up(self, route: Route, *, now_us: int) -> None:
-        """After a quiet while: narrow the interval again, towards the route's own."""
