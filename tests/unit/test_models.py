@@ -5,7 +5,6 @@ import json
 import math
 import subprocess
 import sys
-import zlib
 from datetime import date
 from typing import Any
 
@@ -20,21 +19,10 @@ from common.models.answers import PNG_SIGNATURE, png_size, tells_of_filter
 from common.models.catalogue import DEFAULT_MODEL, MODELS, find
 from common.models.spec import ModelSpec, Size
 from common.models.stability import StabilityFormat
+from tests.fakes import png
 
 USD_PER_CREDIT = 0.05
 WIRES = [StabilityFormat(), StabilityFormat(mode="text-to-image"), AmazonFormat()]
-
-
-def chunk(kind: bytes, content: bytes) -> bytes:
-    checksum = zlib.crc32(kind + content).to_bytes(4, "big")
-    return len(content).to_bytes(4, "big") + kind + content + checksum
-
-
-def png(size: Size) -> bytes:
-    """A real PNG, all black."""
-    header = size.width.to_bytes(4, "big") + size.height.to_bytes(4, "big") + bytes([8, 0, 0, 0, 0])
-    rows = zlib.compress(bytes(size.width + 1) * size.height)
-    return PNG_SIGNATURE + chunk(b"IHDR", header) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
 
 
 PNG = png(Size(3, 2))
