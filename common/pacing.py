@@ -164,7 +164,7 @@ class Pacer:
             # Another start has had its turn since: this slot is lost, not squeezed in.
 
     def _await(self, slot: Slot, give_up_us: int) -> int:
-        """Sleep until the slot, wherever it is pushed meanwhile; answer by how much it is missed."""
+        """Sleep until the slot, wherever it is pushed; answer by how much it was missed."""
         start_us = slot.start_us
         while start_us - self._now_us() > LEAD_US:
             self._sleep_until(start_us - LEAD_US)

@@ -96,7 +96,7 @@ class UserStore(Protocol):
         """The id of the user with this normalised address, or None."""
 
     def create(self, user: User, welcome: LedgerEntry | None) -> str:
-        """Write the user, who has no credits yet, with a first grant; answer whose address it is.
+        """Write the user, whose balance is what `welcome` gives; answer whose address it is.
 
         If the address is taken, nothing is written and its owner's id is the answer.
         """

@@ -1,0 +1,1 @@
+"""The ports on AWS: one module per service, each mapping boto3's errors once."""

@@ -1,0 +1,86 @@
+"""Image models on Bedrock, called once per invoke, each error sorted by what to do next."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
+
+from common.aws.errors import error_code
+from common.errors import (
+    ImagifyError,
+    ModelFailed,
+    ModelRejected,
+    ModelThrottled,
+    ModelTimedOut,
+)
+from common.routes import Route
+
+if TYPE_CHECKING:
+    from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
+
+THROTTLED = frozenset(
+    {"ThrottlingException", "ModelNotReadyException", "ServiceQuotaExceededException"}
+)
+TIMED_OUT = frozenset({"ModelTimeoutException"})
+REJECTED = frozenset(
+    {
+        "ValidationException",
+        "AccessDeniedException",
+        "ResourceNotFoundException",
+        "UnrecognizedClientException",
+    }
+)
+THROTTLED_RETRY_AFTER_SECONDS = 5.0
+
+
+class BedrockModels:
+    """InvokeModel in each route's own region."""
+
+    def __init__(self, client_for: Callable[[str], BedrockRuntimeClient]) -> None:
+        self._client_for = client_for
+
+    def prepare(self, route: Route) -> None:
+        """Make the route's client now, so that a start is not late for it."""
+        self._client_for(route.region)
+
+    def invoke(self, route: Route, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Send the body to the route's model and read its answer."""
+        try:
+            answer = self._client_for(route.region).invoke_model(
+                modelId=route.model,
+                body=json.dumps(body),
+                contentType="application/json",
+                accept="application/json",
+            )
+            content = answer["body"].read()
+        except (ClientError, BotoCoreError) as error:
+            raise model_error(error) from error
+        try:
+            values = json.loads(content)
+        except ValueError as error:
+            raise ModelFailed("The model's answer is no JSON.") from error
+        if not isinstance(values, dict):
+            raise ModelFailed("The model's answer is no JSON object.")
+        return values
+
+
+def model_error(error: ClientError | BotoCoreError) -> ImagifyError:
+    """What a failed InvokeModel means; whatever is not known is worth another try."""
+    if isinstance(error, ReadTimeoutError):
+        return ModelTimedOut("The model did not answer in time.")
+    if not isinstance(error, ClientError):
+        return ModelFailed(f"The model could not be reached: {type(error).__name__}.")
+    code = error_code(error)
+    if code in THROTTLED:
+        return ModelThrottled(
+            f"The model's service answered {code}.",
+            retry_after_seconds=THROTTLED_RETRY_AFTER_SECONDS,
+        )
+    if code in TIMED_OUT:
+        return ModelTimedOut(f"The model's service answered {code}.")
+    if code in REJECTED:
+        return ModelRejected(f"The model's service answered {code}.")
+    return ModelFailed(f"The model's service answered {code}.")

@@ -1,0 +1,75 @@
+"""boto3 clients with explicit regions, timeouts and retries; nothing relies on a default.
+
+`AWS_ENDPOINT_URL` and its service-specific forms, which boto3 reads itself, point them elsewhere.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+
+CONNECT_SECONDS = 2
+READ_SECONDS = 5
+"""For the calls that people wait for; the slowest healthy ones take tens of milliseconds."""
+MODEL_CONNECT_SECONDS = 5
+POOL_CONNECTIONS = 10
+
+
+@cache
+def _session() -> boto3.session.Session:
+    return boto3.session.Session()
+
+
+def _config(read_seconds: int = READ_SECONDS) -> Config:
+    return Config(
+        connect_timeout=CONNECT_SECONDS,
+        read_timeout=read_seconds,
+        retries={"mode": "standard", "total_max_attempts": 3},
+        max_pool_connections=POOL_CONNECTIONS,
+        tcp_keepalive=True,
+    )
+
+
+@cache
+def dynamodb(region: str) -> DynamoDBClient:
+    """DynamoDB: 2 s to connect, 5 s to answer, 3 tries."""
+    return _session().client("dynamodb", region_name=region, config=_config())
+
+
+@cache
+def sqs(region: str) -> SQSClient:
+    """SQS, with the same limits."""
+    return _session().client("sqs", region_name=region, config=_config())
+
+
+@cache
+def s3(region: str) -> S3Client:
+    """S3, with twice the time for an image, signing URLs with the region's own signature."""
+    config = _config(2 * READ_SECONDS).merge(
+        Config(signature_version="s3v4", s3={"addressing_style": "path"})
+    )
+    return _session().client("s3", region_name=region, config=config)
+
+
+@cache
+def bedrock_runtime(region: str, read_seconds: int) -> BedrockRuntimeClient:
+    """Bedrock, tried once: a repeat after a read timeout would pay for the image again."""
+    return _session().client(
+        "bedrock-runtime",
+        region_name=region,
+        config=Config(
+            connect_timeout=MODEL_CONNECT_SECONDS,
+            read_timeout=read_seconds,
+            retries={"mode": "standard", "total_max_attempts": 1},
+            tcp_keepalive=True,
+        ),
+    )

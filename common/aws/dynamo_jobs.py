@@ -1,0 +1,163 @@
+"""Jobs in DynamoDB, and the credits that move with them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from common.aws.errors import ConditionFailed, service_errors
+from common.aws.records import Item, balance_from, from_item, job_from, job_item, to_item
+from common.aws.transactions import Refused, balance_update, entry_put, transact
+from common.credits import LedgerEntry, apply
+from common.errors import NotFound, StaleWrite
+from common.jobs import Job, JobStatus
+from common.ports import JobPage
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+USER_INDEX = "UserIndex"
+READ_MAX = 200
+"""Jobs read for one page at most, however few of them match."""
+
+
+class DynamoJobStore:
+    """The Jobs table, with the Users and Ledger items that a job's credits touch."""
+
+    def __init__(
+        self,
+        client: DynamoDBClient,
+        *,
+        jobs_table: str,
+        users_table: str,
+        ledger_table: str,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._jobs_table = jobs_table
+        self._users_table = users_table
+        self._ledger_table = ledger_table
+        self._sleep = sleep
+
+    def get(self, job_id: str) -> Job | None:
+        """Read one job, consistently."""
+        with service_errors("Reading a job"):
+            answer = self._client.get_item(
+                TableName=self._jobs_table, Key=to_item({"job_id": job_id}), ConsistentRead=True
+            )
+        return job_from(answer["Item"]) if "Item" in answer else None
+
+    def open(self, job: Job, hold: LedgerEntry, *, active_jobs_max: int) -> Job:
+        """Write the job, its hold and the ledger entry in one transaction."""
+        writes = [
+            self._job_put(job, "attribute_not_exists(job_id)"),
+            balance_update(self._users_table, hold, active_jobs_max=active_jobs_max),
+            entry_put(self._ledger_table, hold),
+        ]
+        try:
+            transact(self._client, writes, sleep=self._sleep)
+        except Refused as refused:
+            return self._explain_open(job, hold, refused, active_jobs_max)
+        return job
+
+    def save(self, job: Job, *, entry: LedgerEntry | None = None) -> None:
+        """Write the job over the version before it, and what the entry moves, or nothing."""
+        put = self._job_put(job, "version = :before", {":before": job.version - 1})
+        if entry is None:
+            self._put_alone(job, put)
+            return
+        writes = [
+            put,
+            balance_update(self._users_table, entry),
+            entry_put(self._ledger_table, entry),
+        ]
+        try:
+            transact(self._client, writes, sleep=self._sleep)
+        except Refused as refused:
+            self._accept_if_written(job, refused.items[0])
+
+    def page(
+        self,
+        user_id: str,
+        *,
+        limit: int,
+        status: JobStatus | None = None,
+        after: tuple[str, str] | None = None,
+    ) -> JobPage:
+        """Query the user's jobs by time, newest first, until the page is full or enough is read."""
+        found: list[Job] = []
+        key: Item | None = after and to_item(
+            {"user_id": user_id, "created_at": after[0], "job_id": after[1]}
+        )
+        read = 0
+        while True:
+            query: dict[str, Any] = {
+                "TableName": self._jobs_table,
+                "IndexName": USER_INDEX,
+                "KeyConditionExpression": "user_id = :user_id",
+                "ExpressionAttributeValues": to_item({":user_id": user_id}),
+                "ScanIndexForward": False,
+                "Limit": limit - len(found),
+            }
+            if key:
+                query["ExclusiveStartKey"] = key
+            if status is not None:
+                query["FilterExpression"] = "#status = :status"
+                query["ExpressionAttributeNames"] = {"#status": "status"}
+                query["ExpressionAttributeValues"] |= to_item({":status": str(status)})
+            with service_errors("Listing jobs"):
+                answer = self._client.query(**query)
+            found += [job_from(item) for item in answer["Items"]]
+            read += answer["ScannedCount"]
+            key = answer.get("LastEvaluatedKey")
+            if not key or len(found) == limit or read >= READ_MAX:
+                return JobPage(tuple(found), _position(key))
+
+    def _job_put(
+        self, job: Job, condition: str, values: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        put: dict[str, Any] = {
+            "TableName": self._jobs_table,
+            "Item": job_item(job),
+            "ConditionExpression": condition,
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
+        }
+        if values:
+            put["ExpressionAttributeValues"] = to_item(values)
+        return {"Put": put}
+
+    def _put_alone(self, job: Job, put: Mapping[str, Any]) -> None:
+        try:
+            with service_errors("Writing a job"):
+                self._client.put_item(**put["Put"])
+        except ConditionFailed as failed:
+            self._accept_if_written(job, failed.item)
+
+    @staticmethod
+    def _accept_if_written(job: Job, met: Mapping[str, Any] | None) -> None:
+        """Meeting just what was to be written means that it was: its answer had been lost."""
+        if not met or job_from(met) != job:
+            raise StaleWrite(f"{job.job_id} is no longer at version {job.version - 1}.")
+
+    def _explain_open(
+        self, job: Job, hold: LedgerEntry, refused: Refused, active_jobs_max: int
+    ) -> Job:
+        """The job already there, or the error that the user's balance means."""
+        met_job, met_user, _met_entry = refused.items
+        # DynamoDB need not name every condition that failed: an older job goes before the balance.
+        existing = job_from(met_job) if met_job else self.get(job.job_id)
+        if existing is not None:
+            return existing
+        if met_user == {}:
+            raise NotFound("There is no such user.", code="unknown_user")
+        if met_user is not None:
+            apply(balance_from(met_user), hold, active_jobs_max=active_jobs_max)
+        raise StaleWrite("The balance changed while the job was opened.")
+
+
+def _position(key: Mapping[str, Any] | None) -> tuple[str, str] | None:
+    if not key:
+        return None
+    values = from_item(key)
+    return values["created_at"], values["job_id"]
