@@ -1,0 +1,74 @@
+"""The two servers of the local run: AWS (MiniStack), and Bedrock's image models (ours)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+from sandbox.environment import ACCOUNT, HOME_REGION, SECRET, clean
+from sandbox.places import REPOSITORY, Places
+from sandbox.ports import HOST
+from sandbox.processes import Child, start, wait_healthy
+
+START_SECONDS = 60.0
+"""Two on an idle machine; a busy one gets time."""
+CONCURRENCY_MAX = 200
+"""Lambda invocations at once, over all functions; the emulator's own guess depends on memory."""
+
+
+def start_simulator(
+    places: Places, env: Mapping[str, str], *, port: int, latency_seconds: float, rate: float
+) -> Child:
+    """Start the image models, `rate` starts a second at most, each `latency_seconds` long."""
+    return start(
+        "The model simulator",
+        [
+            sys.executable,
+            *("-m", "sandbox.bedrock", "--port", str(port)),
+            *("--latency", str(latency_seconds), "--rate", str(rate)),
+        ],
+        env=clean(env),
+        cwd=REPOSITORY,
+        log=places.log("simulator"),
+    )
+
+
+def start_emulator(
+    places: Places, env: Mapping[str, str], *, port: int, simulator_url: str
+) -> Child:
+    """Start AWS on loopback, with IAM enforced, and nothing in it.
+
+    Functions are started by the emulator and inherit its environment, which is how they find the
+    simulated models without the template knowing about them. They must not find this repository:
+    what is not in their package has to be missing here too.
+    """
+    places.scratch.mkdir(parents=True, exist_ok=True)
+    settings = {
+        "AUTH": "true",
+        "AWS_ACCESS_KEY_ID": ACCOUNT,
+        "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": simulator_url,
+        "BIND_HOST": HOST,
+        "GATEWAY_PORT": str(port),
+        "IOT_MTLS_ENABLED": "0",
+        "LAMBDA_ACCOUNT_CONCURRENCY": str(CONCURRENCY_MAX),
+        "LOG_LEVEL": "INFO",
+        "MINISTACK_COGNITO_PRETOKEN_STRICT": "1",
+        "MINISTACK_REGION": HOME_REGION,
+        "POWERTOOLS_TRACE_DISABLED": "true",
+        "SFTP_ENABLED": "0",
+        "TMPDIR": str(places.scratch),
+    }
+    return start(
+        "The AWS emulator",
+        [sys.executable, "-P", "-m", "ministack"],
+        env=clean(env) | settings,
+        cwd=places.scratch,
+        log=places.log("emulator"),
+    )
+
+
+def wait_ready(simulator: Child, emulator: Child, *, port: int) -> None:
+    """Return once both answer."""
+    wait_healthy(emulator, f"http://{HOST}:{port}/_ministack/health", seconds=START_SECONDS)
+    wait_healthy(simulator, f"http://{HOST}:{port + 1}/_control/health", seconds=START_SECONDS)

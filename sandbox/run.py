@@ -1,0 +1,212 @@
+"""The local run as a whole: start it, watch it, stop it, and find it again."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from sandbox import deploy, emulator
+from sandbox.errors import AlreadyRunning, NotRunning, SandboxError
+from sandbox.people import LOCAL_PERSON, People, Person, new_password
+from sandbox.places import Places
+from sandbox.ports import HOST, require_free
+from sandbox.processes import Child, alive, ask_to_stop, myself, stop
+from sandbox.state import Outputs, State, read, write
+
+OWNER_STOP_SECONDS = 20.0
+"""How long a run in another terminal may take to stop all its parts."""
+_WATCH_SECONDS = 0.5
+_P95_MARGIN_SECONDS = 2.0
+
+Tell = Callable[[str], None]
+"""Says a step, when it begins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """What a person may choose; `port` is the emulator's, the model simulator has the next."""
+
+    port: int = 4566
+    model_latency_seconds: float = 3.0
+    model_rate: float | None = None
+    """Starts a second that the model allows; None is what the stack expects by itself, 2."""
+
+
+def start(
+    places: Places,
+    env: Mapping[str, str],
+    options: Options,
+    *,
+    tell: Tell,
+    foreground: bool,
+) -> State:
+    """Start everything; what was started is stopped again if anything fails.
+
+    Raises AlreadyRunning, PortTaken, or SandboxError for a part that does not come up.
+    """
+    with _only_one(places):
+        _clear_leftovers(places, tell)
+        for port in (options.port, options.port + 1):
+            require_free(port)
+        state = State(
+            phase="starting",
+            foreground=foreground,
+            owner=myself("imagify up"),
+            port=options.port,
+            person_password=new_password(),
+        )
+        write(places.state, state)
+        try:
+            return _start(places, env, options, state, tell)
+        except BaseException:
+            stop_parts(places)
+            raise
+
+
+def _start(
+    places: Places, env: Mapping[str, str], options: Options, state: State, tell: Tell
+) -> State:
+    tell("Starting the model simulator and the AWS emulator")
+    simulator = emulator.start_simulator(
+        places,
+        env,
+        port=options.port + 1,
+        latency_seconds=options.model_latency_seconds,
+        rate=options.model_rate or 2.0,
+    )
+    state = _with_child(places, state, simulator)
+    aws = emulator.start_emulator(places, env, port=options.port, simulator_url=state.simulator_url)
+    state = _with_child(places, state, aws)
+    emulator.wait_ready(simulator, aws, port=options.port)
+    context = _context(options)
+    assembly = deploy.synthesized(deploy.synth_key(context))
+    if assembly is None:
+        tell("Synthesizing the stack (only when its sources have changed)")
+        assembly = deploy.synthesize(places, env, endpoint=state.emulator_url, context=context)
+    tell("Deploying the stack with the AWS CDK")
+    outputs = deploy.deploy(places, env, endpoint=state.emulator_url, assembly=assembly)
+    tell("Signing in the first person")
+    people = People(state.emulator_url, outputs)
+    person = Person(LOCAL_PERSON, state.person_password)
+    people.create(person)
+    people.sign_in(person)
+    state = state.model_copy(
+        update={
+            "phase": "ready",
+            "outputs": outputs,
+            "api_url": _api_url(state.port, outputs),
+        }
+    )
+    write(places.state, state)
+    return state
+
+
+def watch(state: State) -> None:
+    """Return never; raises SandboxError when a part stops by itself."""
+    while True:
+        for child in state.children:
+            if not alive(child):
+                raise SandboxError(
+                    f"{child.name} has stopped by itself; see {child.log}. The run is over."
+                )
+        time.sleep(_WATCH_SECONDS)
+
+
+def find(places: Places) -> State:
+    """The run that is ready; raises NotRunning with what to do instead."""
+    state = read(places.state)
+    if state is None:
+        raise NotRunning("The local run is not up. Start it: imagify up --detach (or make run).")
+    if state.up:
+        return state
+    if state.phase == "starting" and alive(state.owner):
+        raise NotRunning("The local run is still starting; try again in a moment.")
+    raise NotRunning(
+        "The local run has been killed or has lost a part. Start it again: imagify up --detach."
+    )
+
+
+def stop_all(places: Places) -> int:
+    """Stop the run, wherever it was started; answer how many of its programs there were."""
+    state = read(places.state)
+    if state is None:
+        return 0
+    running = sum(map(alive, state.children))
+    if _owned_elsewhere(state) and not ask_to_stop(state.owner, seconds=OWNER_STOP_SECONDS):
+        raise SandboxError(f"imagify up (process {state.owner.pid}) does not stop; kill it.")
+    return max(running, stop_parts(places))
+
+
+def stop_parts(places: Places) -> int:
+    """Stop what the state file names, and forget it."""
+    state = read(places.state)
+    stopped = 0 if state is None else stop(state.children)
+    places.state.unlink(missing_ok=True)
+    shutil.rmtree(places.scratch, ignore_errors=True)
+    return stopped
+
+
+def _clear_leftovers(places: Places, tell: Tell) -> None:
+    """Stop what a killed run has left; raises AlreadyRunning when one is well."""
+    state = read(places.state)
+    if state is None:
+        return
+    if state.up or _owned_elsewhere(state):
+        where = state.api_url or f"port {state.port}"
+        raise AlreadyRunning(f"The local run is up already ({where}). Stop it with: imagify down")
+    tell("Clearing what an earlier run has left behind")
+    stop_parts(places)
+
+
+def _owned_elsewhere(state: State) -> bool:
+    """Whether another terminal's `imagify up` looks after the run."""
+    here = myself("").pid
+    kept = state.foreground or state.phase == "starting"
+    return kept and state.owner.pid != here and alive(state.owner)
+
+
+@contextmanager
+def _only_one(places: Places) -> Iterator[None]:
+    """One start at a time; the system lets go of the lock when its holder dies."""
+    places.home.mkdir(parents=True, exist_ok=True)
+    with places.lock.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise AlreadyRunning(
+                "Another imagify up is starting right now; wait for it, or: imagify down"
+            ) from error
+        yield
+
+
+def _with_child(places: Places, state: State, child: Child) -> State:
+    """Write a started program down before anything can go wrong with the next."""
+    state = state.model_copy(update={"children": (*state.children, child)})
+    write(places.state, state)
+    return state
+
+
+def _context(options: Options) -> dict[str, str]:
+    """The CDK context: the stack as it is, but for a model of another rate."""
+    context = {"sandbox": deploy.ASSETS_BUCKET}
+    if options.model_rate is not None:
+        route = {
+            "model": "stability.stable-image-core-v1:1",
+            "region": "us-west-2",
+            "rate_per_second": options.model_rate,
+            "p95_seconds": options.model_latency_seconds + _P95_MARGIN_SECONDS,
+        }
+        context["imagify"] = json.dumps({"routes": [route]})
+    return context
+
+
+def _api_url(port: int, outputs: Outputs) -> str:
+    """The API on the emulator: the name that AWS would give it leads nowhere here."""
+    api_id = (urlsplit(outputs.ApiUrl).hostname or "").partition(".")[0]
+    return f"http://{HOST}:{port}/_aws/execute-api/{api_id}"

@@ -1,0 +1,81 @@
+"""What is known of the local run: written when something starts, read by whoever asks."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from sandbox.processes import Child, alive
+
+
+class Outputs(BaseModel):
+    """The stack's outputs; the names are the template's."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    ApiUrl: str
+    UserPoolId: str
+    UserPoolClientId: str
+    HomeRegion: str
+    ImagesBucket: str
+    JobsQueueUrl: str
+    DeadLetterQueueUrl: str
+    UsersTable: str
+    JobsTable: str
+    LedgerTable: str
+    RoutesTable: str
+
+
+class State(BaseModel):
+    """A local run. `outputs` and `api_url` are there once it is ready."""
+
+    model_config = ConfigDict(frozen=True)
+
+    phase: Literal["starting", "ready"]
+    foreground: bool
+    owner: Child
+    """The command that started it; ends at once when detached."""
+    port: int
+    """The emulator's; the model simulator has the next one."""
+    children: tuple[Child, ...] = ()
+    outputs: Outputs | None = None
+    api_url: str | None = None
+    """Without a slash at the end."""
+    person_password: str = ""
+    """Of the person that the command line signs in; random for every run."""
+
+    @property
+    def emulator_url(self) -> str:
+        """The endpoint of every AWS service but the image models."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def simulator_url(self) -> str:
+        """The endpoint of the image models; its controls are under /_control."""
+        return f"http://127.0.0.1:{self.port + 1}"
+
+    @property
+    def up(self) -> bool:
+        """Whether it is ready and all its parts run."""
+        return self.phase == "ready" and all(map(alive, self.children))
+
+
+def read(path: Path) -> State | None:
+    """The run that was written last; None when there is none, or nobody can read it."""
+    try:
+        return State.model_validate_json(path.read_text())
+    except (FileNotFoundError, ValidationError):
+        return None
+
+
+def write(path: Path, state: State) -> None:
+    """Replace the file in one step; only its owner may read it, for the password's sake."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(state.model_dump_json(indent=2))
+    fresh.replace(path)
