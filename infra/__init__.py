@@ -1,0 +1,1 @@
+"""The stack in AWS, as CDK code: `app` starts it, `stack` composes it, a file per concern."""

@@ -1,0 +1,72 @@
+"""What somebody must look at: each alarm names the runbook's question in its description."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+from infra.api import Api
+from infra.config import Config
+from infra.queue import JobsQueue
+
+
+class Alarms(Construct):
+    """Alarms on jobs that are stuck and requests that fail; one topic, if there is an address."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        config: Config,
+        queue: JobsQueue,
+        api: Api,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._topic = self._mail(config.alarm_email) if config.alarm_email else None
+        self._alarm(
+            "DeadLetters",
+            "Jobs have stalled: look at the dead-letter queue, then redrive or discard them.",
+            queue.dead_letters.metric_approximate_number_of_messages_visible(
+                period=Duration.minutes(1), statistic="Maximum"
+            ),
+            threshold=1,
+        )
+        self._alarm(
+            "OldestJob",
+            "Jobs wait too long: the model is unavailable, or more is asked than its quota gives.",
+            queue.jobs.metric_approximate_age_of_oldest_message(
+                period=Duration.minutes(5), statistic="Maximum"
+            ),
+            threshold=config.oldest_job_alarm_seconds,
+        )
+        self._alarm(
+            "ServerErrors",
+            "The API answers with 5xx: read the logs of the function behind it.",
+            api.http.metric_server_error(period=Duration.minutes(5), statistic="Sum"),
+            threshold=1,
+        )
+
+    def _mail(self, address: str) -> sns.Topic:
+        topic = sns.Topic(self, "Topic", enforce_ssl=True)
+        topic.add_subscription(subscriptions.EmailSubscription(address))
+        return topic
+
+    def _alarm(
+        self, name: str, description: str, metric: cloudwatch.Metric, *, threshold: int
+    ) -> None:
+        alarm = metric.create_alarm(
+            self,
+            name,
+            alarm_description=description,
+            threshold=threshold,
+            evaluation_periods=1,
+            comparison_operator=(cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD),
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        if self._topic is not None:
+            alarm.add_alarm_action(actions.SnsAction(self._topic))

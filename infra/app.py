@@ -1,0 +1,47 @@
+"""The CDK app: `cdk synth` and `cdk deploy` run this.
+
+Context: `imagify` (see `infra.config`), and `sandbox`, the name of the local run's bucket for
+assets (see `infra.stack` for what it changes).
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from aws_cdk import App, Validations
+from cdk_nag import AwsSolutionsChecks
+
+from infra import packaging
+from infra.config import SANDBOX_KEY, ConfigError, load
+from infra.stack import ImagifyStack
+
+
+def build(app: App) -> ImagifyStack:
+    """Put the stack into the app; cdk-nag checks it, as AWS gets it. Raises ConfigError."""
+    config = load(app)
+    sandbox_assets: str | None = app.node.try_get_context(SANDBOX_KEY)
+    stack = ImagifyStack(
+        app,
+        config=config,
+        package=packaging.build(libraries=sandbox_assets is None),
+        account=os.environ.get("CDK_DEFAULT_ACCOUNT"),
+        sandbox_assets=sandbox_assets,
+    )
+    if sandbox_assets is None:
+        Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    return stack
+
+
+def main() -> None:
+    """Synthesize, or say in one sentence why not."""
+    app = App(analytics_reporting=False)
+    try:
+        build(app)
+    except (ConfigError, packaging.PackagingError) as error:
+        sys.exit(f"imagify: {error}")
+    app.synth()
+
+
+if __name__ == "__main__":
+    main()

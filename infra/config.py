@@ -1,0 +1,128 @@
+"""What an operator may set, in cdk.json under `imagify` or as `cdk -c imagify='{"…": …}'`.
+
+Every field has a default. A value that makes no sense, and a route that Bedrock would refuse, stop
+the synthesis with a sentence that says what to put instead.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
+
+from aws_cdk import App
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from common.models.catalogue import MODELS, find
+from common.models.spec import ModelSpec
+from common.routes import Route
+
+CONFIG_KEY = "imagify"
+SANDBOX_KEY = "sandbox"
+
+DEFAULT_ROUTES = (Route(model="stability.stable-image-core-v1:1", region="us-west-2"),)
+"""The cheapest model that can be invoked, in the only region that has it."""
+
+LogRetentionDays = Literal[7, 14, 30, 90, 365]
+
+
+class ConfigError(Exception):
+    """The configuration cannot be built; the message says what to change."""
+
+
+class Config(BaseModel):
+    """One deployment's settings."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    home_region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "ap-southeast-1"
+    """Where everything but the models is."""
+    routes: Annotated[tuple[Route, ...], Field(min_length=1)] = DEFAULT_ROUTES
+    """Which models are called where, and how often; the first is the default model."""
+    active_jobs_max: Annotated[int, Field(ge=1, le=1000)] = 10
+    """Jobs one user may have in flight."""
+    attempts_max: Annotated[int, Field(ge=1, le=10)] = 3
+    """Attempts before a job stalls."""
+    welcome_credits: Annotated[int, Field(ge=0)] = 10
+    """What a new user is given."""
+    image_url_seconds: Annotated[int, Field(ge=60, le=3600)] = 900
+    """How long a signed image URL works; a function's credentials may not live much longer."""
+    allowed_origins: tuple[str, ...] = ("*",)
+    """Web origins that may call the API from a browser; see `infra.api`."""
+    requests_per_second: Annotated[int, Field(ge=1, le=10_000)] = 50
+    """What the whole API takes before it answers 429."""
+    request_burst: Annotated[int, Field(ge=1, le=5_000)] = 100
+    """Requests that may come at once above that rate."""
+    alarm_email: str | None = None
+    """Who is told of an alarm; None: alarms only show in CloudWatch."""
+    oldest_job_alarm_seconds: Annotated[int, Field(ge=60)] = 3600
+    """How old the oldest waiting message may get before an alarm."""
+    force_retired_models: bool = False
+    """Accept routes that Bedrock's public lifecycle rules out, for accounts with private access."""
+    log_retention_days: LogRetentionDays = 30
+    removal: Literal["keep", "destroy"] = "keep"
+    """What deleting the stack does to tables, images and accounts."""
+
+
+Find = Callable[[str], ModelSpec | None]
+
+
+def load(app: App, *, today: date | None = None) -> Config:
+    """The app's configuration, checked; raises ConfigError."""
+    raw = app.node.try_get_context(CONFIG_KEY)
+    config = parse({} if raw is None else raw)
+    check_routes(
+        config.routes,
+        today=today or datetime.now(UTC).date(),
+        forced=config.force_retired_models,
+    )
+    return config
+
+
+def parse(raw: Any) -> Config:
+    """Read a JSON text, as the command line gives it, or an object; raises ConfigError."""
+    try:
+        return Config.model_validate(json.loads(raw) if isinstance(raw, str) else raw)
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"The context value {CONFIG_KEY!r} is not JSON: {error}") from error
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part) for part in item['loc']) or CONFIG_KEY}: {item['msg']}"
+            for item in error.errors(include_url=False)
+        )
+        raise ConfigError(f"Wrong {CONFIG_KEY!r} configuration: {problems}") from error
+
+
+def check_routes(
+    routes: Sequence[Route], *, today: date, forced: bool, find_model: Find = find
+) -> None:
+    """Refuse routes that cannot work; raises ConfigError.
+
+    `forced` lets retired models and unlisted regions pass, never a model that we cannot speak to.
+    """
+    names = [route.name for route in routes]
+    if len(set(names)) < len(names):
+        raise ConfigError(f"Each route may be listed once, and these are listed: {names}")
+    for route in routes:
+        spec = find_model(route.model)
+        if spec is None:
+            known = ", ".join(model.model_id for model in MODELS)
+            raise ConfigError(f"The model {route.model} is not known. Known are: {known}")
+        if not forced:
+            _check_available(route, spec, today)
+
+
+def _check_available(route: Route, spec: ModelSpec, today: date) -> None:
+    if spec.retired(today):
+        instead = f" Use {spec.replaced_by} instead," if spec.replaced_by else " Use another,"
+        raise ConfigError(
+            f"The model {route.model} left Bedrock on {spec.end_of_life}.{instead}"
+            " or set force_retired_models if this account still has access."
+        )
+    if route.region not in spec.regions:
+        where = ", ".join(spec.regions) or "no region"
+        raise ConfigError(
+            f"The model {route.model} cannot be invoked in {route.region}, but in {where}."
+            " Change the route, or set force_retired_models if this account has access there."
+        )

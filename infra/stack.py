@@ -1,0 +1,84 @@
+"""The stack, which only puts the parts together, and what it differs by in the sandbox."""
+
+from __future__ import annotations
+
+from aws_cdk import CfnOutput, CliCredentialsStackSynthesizer, Environment, Stack
+from aws_cdk import aws_lambda as lambda_
+from constructs import Construct
+
+from infra.accounts import Accounts
+from infra.alarms import Alarms
+from infra.api import Api
+from infra.config import Config
+from infra.functions import Functions, Parts
+from infra.packaging import Package
+from infra.queue import JobsQueue
+from infra.storage import Storage
+
+STACK_NAME = "Imagify"
+
+
+class ImagifyStack(Stack):
+    """Everything that Imagify is in AWS.
+
+    `sandbox_assets` names the local run's bucket for assets, and is None on AWS. The sandbox gets
+    this very template but for three things, all of them decided here and in `infra.app`:
+
+    1. the code package holds no libraries: the emulator runs functions with its own interpreter,
+       which could not load those built for Lambda's (`infra.app` chooses the package);
+    2. buckets and queues do not insist on TLS: the emulator speaks plain HTTP on loopback;
+    3. assets go to the named bucket with the caller's own credentials: the emulator has no CDK
+       bootstrap roles.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        config: Config,
+        package: Package,
+        account: str | None,
+        sandbox_assets: str | None = None,
+    ) -> None:
+        on_aws = sandbox_assets is None
+        super().__init__(
+            scope,
+            STACK_NAME,
+            description="Imagify: image generation, paid for by the image",
+            env=Environment(account=account, region=config.home_region),
+            synthesizer=None
+            if on_aws
+            else CliCredentialsStackSynthesizer(file_assets_bucket_name=sandbox_assets),
+        )
+        keep = config.removal == "keep"
+        self.storage = Storage(self, "Storage", keep=keep, tls_only_bucket=on_aws)
+        self.queue = JobsQueue(self, "Queue", attempts_max=config.attempts_max, tls_only=on_aws)
+        code = lambda_.Code.from_asset(str(package.path), asset_hash=package.digest)
+        self.functions = Functions(
+            self,
+            "Functions",
+            parts=Parts(config=config, code=code, storage=self.storage, queue=self.queue),
+        )
+        self.accounts = Accounts(
+            self, "Accounts", pre_token_generation=self.functions.accounts, keep=keep
+        )
+        self.api = Api(self, "Api", config=config, functions=self.functions, accounts=self.accounts)
+        Alarms(self, "Alarms", config=config, queue=self.queue, api=self.api)
+        self._write_outputs(config)
+
+    def _write_outputs(self, config: Config) -> None:
+        outputs = {
+            "ApiUrl": self.api.stage.url,
+            "UserPoolId": self.accounts.pool.user_pool_id,
+            "UserPoolClientId": self.accounts.client.user_pool_client_id,
+            "HomeRegion": config.home_region,
+            "ImagesBucket": self.storage.images.bucket_name,
+            "JobsQueueUrl": self.queue.jobs.queue_url,
+            "DeadLetterQueueUrl": self.queue.dead_letters.queue_url,
+            "UsersTable": self.storage.users.table_name,
+            "JobsTable": self.storage.jobs.table_name,
+            "LedgerTable": self.storage.ledger.table_name,
+            "RoutesTable": self.storage.routes.table_name,
+        }
+        for name, value in outputs.items():
+            CfnOutput(self, name, value=value)
