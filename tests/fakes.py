@@ -16,8 +16,8 @@ from datetime import UTC, datetime, timedelta
 from threading import Lock
 from typing import Any
 
-from common.credits import Balance, LedgerEntry, apply
-from common.errors import StaleWrite
+from common.credits import LedgerEntry, apply
+from common.errors import NotFound, StaleWrite
 from common.jobs import Image, Job, JobStatus
 from common.models.answers import PNG_SIGNATURE
 from common.models.spec import Size
@@ -76,10 +76,9 @@ class MemoryTables:
         if (entry.user_id, entry.entry_id) in self.ledger:
             raise StaleWrite(f"{entry.entry_id} is in the ledger.")
         user = self.users.get(entry.user_id)
-        balance = user.balance if user else Balance()
-        balance = apply(balance, entry, active_jobs_max=active_jobs_max)
         if user is None:
-            raise KeyError(entry.user_id)
+            raise NotFound("There is no such user.", code="unknown_user")
+        balance = apply(user.balance, entry, active_jobs_max=active_jobs_max)
         self.users[entry.user_id] = replace(user, balance=balance)
         self.ledger[entry.user_id, entry.entry_id] = entry
 
@@ -150,9 +149,11 @@ class MemoryUserStore:
         with self._tables.lock:
             if owner := self._find(user.email):
                 return owner
+            if user.user_id in self._tables.users:
+                raise StaleWrite(f"{user.user_id} exists with another address.")
             self._tables.users[user.user_id] = user
             if welcome is not None:
-                self._tables.move(welcome)
+                self._tables.ledger[user.user_id, welcome.entry_id] = welcome
             return user.user_id
 
     def _find(self, email: str) -> str | None:
@@ -271,7 +272,7 @@ class MemoryLines:
             line = self._lines[route.name]
             start_us, after = taken(line, route, earliest_us=earliest_us)
             if start_us > latest_us:
-                return line
+                return replace(line, next_us=start_us)
             self._lines[route.name] = after
             return Slot(
                 route=route,
