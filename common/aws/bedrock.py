@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
@@ -39,17 +39,14 @@ THROTTLED_RETRY_AFTER_SECONDS = 5.0
 class BedrockModels:
     """InvokeModel in each route's own region."""
 
-    def __init__(self, client_for: Callable[[str], BedrockRuntimeClient]) -> None:
-        self._client_for = client_for
-
-    def prepare(self, route: Route) -> None:
-        """Make the route's client now, so that a start is not late for it."""
-        self._client_for(route.region)
+    def __init__(self, clients: Mapping[str, BedrockRuntimeClient]) -> None:
+        """`clients` by region, made beforehand, so that no start is late for its client."""
+        self._clients = clients
 
     def invoke(self, route: Route, body: Mapping[str, Any]) -> Mapping[str, Any]:
         """Send the body to the route's model and read its answer."""
         try:
-            answer = self._client_for(route.region).invoke_model(
+            answer = self._clients[route.region].invoke_model(
                 modelId=route.model,
                 body=json.dumps(body),
                 contentType="application/json",

@@ -1,0 +1,271 @@
+"""What comes in and goes out over HTTP: the API's bodies, and nothing of how they are stored.
+
+Field names are the API's and only ever grow in number. Times are RFC 3339 in UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from common.credits import Balance
+from common.jobs import Image, Job, JobStatus
+from common.models.spec import ModelSpec
+from common.ports import User
+
+PROMPT_CHARS_MAX = 10_000
+"""No model takes more; each model's own limit is checked when it is known which one is meant."""
+
+NEVER_RETRYABLE = frozenset({"content_refused", "model_rejected"})
+"""Failures that the same request would only meet again."""
+
+
+class Body(BaseModel):
+    """A JSON object of the API."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class SubmitRequest(Body):
+    """An image to make."""
+
+    prompt: Annotated[str, Field(min_length=1, max_length=PROMPT_CHARS_MAX)]
+    negative_prompt: Annotated[str | None, Field(min_length=1, max_length=PROMPT_CHARS_MAX)] = None
+    aspect_ratio: str = "1:1"
+    seed: Annotated[int | None, Field(ge=0)] = None
+    """None, or absent: the model chooses."""
+    model: str | None = None
+    """None, or absent: the first of `GET /models`."""
+
+    @field_validator("prompt", "negative_prompt")
+    @classmethod
+    def _not_blank(cls, text: str | None) -> str | None:
+        if text is not None and not text.strip():
+            raise ValueError("must hold more than white space")
+        return text
+
+
+class ChargeView(Body):
+    """Where the job's credits are; their sum is its price."""
+
+    held: int
+    settled: int
+    released: int
+
+
+class ImageView(Body):
+    """The image, and where to fetch it until `expires_at`."""
+
+    url: str
+    expires_at: datetime
+    width: int
+    height: int
+    content_type: str
+    bytes: int
+
+
+class ErrorView(Body):
+    """What went wrong, for programs and for people."""
+
+    code: str
+    message: str
+
+
+class JobUrls(Body):
+    """Paths below the API's address; `cancel` takes a DELETE and is null when it is too late."""
+
+    self: str
+    cancel: str | None
+
+
+class JobView(Body):
+    """A job as its owner sees it."""
+
+    job_id: str
+    status: JobStatus
+    terminal: bool
+    """Nothing will change any more; a client may stop asking, whatever the status is called."""
+    retryable: bool
+    """It ended without an image, and submitting it again may give one."""
+    version: int
+    """Grows with every change; of two views the higher is the newer."""
+    prompt: str
+    negative_prompt: str | None
+    aspect_ratio: str
+    seed: int | None
+    model: str
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    charge: ChargeView
+    image: ImageView | None
+    error: ErrorView | None
+    urls: JobUrls
+
+
+class JobList(Body):
+    """Some of the user's jobs, newest first; `next_cursor` is null on the last page."""
+
+    jobs: list[JobView]
+    next_cursor: str | None
+
+
+class SizeView(Body):
+    """An aspect ratio and the pixels it gives."""
+
+    aspect_ratio: str
+    width: int
+    height: int
+
+
+class ModelView(Body):
+    """A model that can be asked for an image."""
+
+    model: str
+    title: str
+    default: bool
+    cost_credits: int
+    prompt_chars_max: int
+    negative_prompt: bool
+    seed_max: int
+    sizes: list[SizeView]
+
+
+class ModelList(Body):
+    """What can be generated, the default first."""
+
+    models: list[ModelView]
+
+
+class BalanceView(Body):
+    """Credits that can be spent, and credits set aside for jobs in progress."""
+
+    available: int
+    held: int
+
+
+class MeView(Body):
+    """The user who asks."""
+
+    user_id: str
+    email: str
+    balance: BalanceView
+    created_at: datetime
+
+
+class Health(Body):
+    """The service answers."""
+
+    status: str = "ok"
+
+
+class FieldError(Body):
+    """One thing that is wrong with the request."""
+
+    field: str
+    message: str
+
+
+class Problem(Body):
+    """An error as RFC 9457 has it, with a `code` that never changes its meaning."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    code: str
+    detail: str
+    errors: list[FieldError] | None = None
+
+
+def job_view(
+    job: Job, *, sign: Callable[..., str], now: datetime, image_url_seconds: int
+) -> JobView:
+    """The job for its owner; `sign(key, expires_seconds=…)` makes its image's URL.
+
+    The URL works for at least half of `image_url_seconds`, and two views of the same half say the
+    same moment, so that a view can be told from an older one by its version and that moment.
+    """
+    expires_at = _expiry(now, image_url_seconds)
+    held = settled = released = 0
+    if job.status is JobStatus.SUCCEEDED:
+        settled = job.cost
+    elif job.terminal:
+        released = job.cost
+    else:
+        held = job.cost
+    path = f"/jobs/{job.job_id}"
+    return JobView(
+        job_id=job.job_id,
+        status=job.status,
+        terminal=job.terminal,
+        retryable=_retryable(job),
+        version=job.version,
+        prompt=job.request.prompt,
+        negative_prompt=job.request.negative_prompt,
+        aspect_ratio=job.request.aspect_ratio,
+        seed=job.request.seed,
+        model=job.request.model,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+        charge=ChargeView(held=held, settled=settled, released=released),
+        image=_image_view(job.image, sign, expires_at, now) if job.image else None,
+        error=ErrorView(code=job.error.code, message=job.error.message) if job.error else None,
+        urls=JobUrls(self=path, cancel=path if job.status is JobStatus.QUEUED else None),
+    )
+
+
+def model_view(spec: ModelSpec, *, default: bool) -> ModelView:
+    """The model for those who choose one."""
+    return ModelView(
+        model=spec.model_id,
+        title=spec.title,
+        default=default,
+        cost_credits=spec.cost_credits,
+        prompt_chars_max=spec.prompt_chars_max,
+        negative_prompt=spec.negative_prompt,
+        seed_max=spec.seed_max,
+        sizes=[
+            SizeView(aspect_ratio=ratio, width=size.width, height=size.height)
+            for ratio, size in spec.sizes.items()
+        ],
+    )
+
+
+def me_view(user: User) -> MeView:
+    """The user to themselves."""
+    balance: Balance = user.balance
+    return MeView(
+        user_id=user.user_id,
+        email=user.email,
+        balance=BalanceView(available=balance.available, held=balance.held),
+        created_at=user.created_at,
+    )
+
+
+def _image_view(
+    image: Image, sign: Callable[..., str], expires_at: datetime, now: datetime
+) -> ImageView:
+    return ImageView(
+        url=sign(image.key, expires_seconds=int((expires_at - now).total_seconds())),
+        expires_at=expires_at,
+        width=image.width,
+        height=image.height,
+        content_type=image.content_type,
+        bytes=image.size_bytes,
+    )
+
+
+def _expiry(now: datetime, image_url_seconds: int) -> datetime:
+    half = max(1, image_url_seconds // 2)
+    return datetime.fromtimestamp((int(now.timestamp()) // half + 2) * half, UTC)
+
+
+def _retryable(job: Job) -> bool:
+    if job.status is JobStatus.CANCELED:
+        return True
+    refused = job.error is not None and job.error.code in NEVER_RETRYABLE
+    return job.status is JobStatus.FAILED and not refused

@@ -1,0 +1,218 @@
+"""From an HTTP API event to a use case, and from its result or error to an answer."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, TypeVar
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
+from pydantic import BaseModel, ValidationError
+
+from common.api import FieldError, JobView, Problem
+from common.errors import (
+    ImagifyError,
+    InvalidRequest,
+    PayloadTooLarge,
+    Permanent,
+    Rejected,
+    Unauthenticated,
+)
+from common.observability import count, logger
+
+BODY_BYTES_MAX = 64 * 1024
+"""More than the longest prompt and negative prompt together, in any encoding."""
+JSON = "application/json"
+PROBLEM_JSON = "application/problem+json"
+RETRY_AFTER_SECONDS = 2
+"""When to ask again after something that may work the next time."""
+
+_IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class BadBody(InvalidRequest):
+    """A body with the things that are wrong with it."""
+
+    def __init__(self, errors: list[FieldError]) -> None:
+        super().__init__("The request does not fit; see errors.")
+        self.errors = errors
+
+
+def resolver() -> APIGatewayHttpResolver:
+    """An HTTP API resolver whose every error is a problem+json answer."""
+    app = APIGatewayHttpResolver()
+    app.exception_handler(Exception)(problem_for)
+    app.exception_handler(ImagifyError)(problem_for)
+    app.not_found(lambda _error: _problem(HTTPStatus.NOT_FOUND, "not_found", "No such path."))
+    return app
+
+
+def user_id(event: APIGatewayProxyEventV2) -> str:
+    """Our id of the signed-in user, which the ID token carries.
+
+    Raises Unauthenticated for a token without one, such as an access token.
+    """
+    authorizer = event.request_context.authorizer
+    claims: Mapping[str, Any] = (authorizer and authorizer.jwt_claim) or {}
+    claimed = claims.get("user_id")
+    if not isinstance(claimed, str) or not claimed:
+        raise Unauthenticated("Sign in, and send the ID token.")
+    return claimed
+
+
+def read_body(model: type[Model], event: APIGatewayProxyEventV2) -> Model:
+    """The request's JSON body as `model`. Raises PayloadTooLarge, InvalidRequest or BadBody."""
+    text = event.body or ""
+    if len(text) > BODY_BYTES_MAX * (2 if event.is_base64_encoded else 1):
+        raise PayloadTooLarge(f"A body has at most {BODY_BYTES_MAX} bytes.")
+    try:
+        content = (
+            base64.b64decode(text, validate=True) if event.is_base64_encoded else text.encode()
+        )
+    except (binascii.Error, UnicodeEncodeError):
+        raise InvalidRequest("The body is not text.", code="invalid_json") from None
+    if len(content) > BODY_BYTES_MAX:
+        raise PayloadTooLarge(f"A body has at most {BODY_BYTES_MAX} bytes.")
+    try:
+        return model.model_validate_json(content)
+    except ValidationError as error:
+        found = error.errors(include_url=False, include_context=False, include_input=False)
+    if any(one["type"] == "json_invalid" for one in found):
+        raise InvalidRequest("The body is not JSON.", code="invalid_json")
+    raise BadBody(
+        [
+            FieldError(field=".".join(map(str, one["loc"])) or "body", message=one["msg"])
+            for one in found
+        ]
+    )
+
+
+def idempotency_key(event: APIGatewayProxyEventV2) -> str | None:
+    """The Idempotency-Key header: 1 to 255 visible ASCII characters, or None."""
+    key = event.headers.get("idempotency-key")
+    if key is None:
+        return None
+    if not _IDEMPOTENCY_KEY.fullmatch(key):
+        raise InvalidRequest(
+            "Idempotency-Key takes 1 to 255 visible ASCII characters.",
+            code="invalid_idempotency_key",
+        )
+    return key
+
+
+def query_text(event: APIGatewayProxyEventV2, name: str) -> str | None:
+    """A query parameter's value, or None."""
+    return (event.query_string_parameters or {}).get(name)
+
+
+def query_limit(event: APIGatewayProxyEventV2, *, default: int, most: int) -> int:
+    """The `limit` of a page, from 1 to `most`."""
+    text = query_text(event, "limit")
+    if text is None:
+        return default
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not 1 <= int(text) <= most:
+        raise InvalidRequest(f"limit takes a number from 1 to {most}.", code="invalid_limit")
+    return int(text)
+
+
+def write_cursor(position: tuple[str, str] | None) -> str | None:
+    """A place in a list as one opaque word."""
+    if position is None:
+        return None
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode().rstrip("=")
+
+
+def read_cursor(cursor: str | None) -> tuple[str, str] | None:
+    """The place that a cursor of ours stands for. Raises InvalidRequest for any other."""
+    if cursor is None:
+        return None
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        first, second = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    except (ValueError, TypeError):
+        first = second = None
+    position = (first, second)
+    if not all(isinstance(part, str) and part for part in position):
+        raise InvalidRequest("The cursor is not one of ours.", code="invalid_cursor")
+    return position
+
+
+def answer(
+    status: HTTPStatus, body: BaseModel, headers: Mapping[str, str] | None = None
+) -> Response[str]:
+    """A JSON answer that no cache may keep."""
+    return Response(
+        status_code=status,
+        content_type=JSON,
+        body=body.model_dump_json(),
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )
+
+
+def if_none_match(event: APIGatewayProxyEventV2) -> str | None:
+    """The ETags that the caller has, as sent."""
+    return event.headers.get("if-none-match")
+
+
+def job_answer(status: HTTPStatus, view: JobView, *, seen: str | None = None) -> Response[str]:
+    """A job with its ETag, and Retry-After while it may change; 304 when it is as `seen` says."""
+    expires = f"-{int(view.image.expires_at.timestamp())}" if view.image else ""
+    etag = f'"{view.version}{expires}"'
+    headers = {"ETag": etag, "Location": view.urls.self}
+    if not view.terminal:
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    if seen is not None and etag in re.split(r"\s*,\s*", seen.replace("W/", "")):
+        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers, body="")
+    return answer(status, view, headers)
+
+
+def problem_for(error: Exception) -> Response[str]:
+    """The answer to an error: 4xx the caller's, 503 worth another try, 500 a bug."""
+    if isinstance(error, Rejected):
+        headers = {}
+        if error.retry_after_seconds is not None:
+            headers["Retry-After"] = str(error.retry_after_seconds)
+        errors = error.errors if isinstance(error, BadBody) else None
+        return _problem(error.status, error.code, error.message, errors=errors, headers=headers)
+    if isinstance(error, ImagifyError) and not isinstance(error, Permanent):
+        logger.warning("try again", code=error.code, reason=error.message)
+        return _problem(
+            HTTPStatus.SERVICE_UNAVAILABLE,
+            "try_again",
+            "This did not work just now; please try again.",
+            headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+        )
+    if isinstance(error, NotFoundError):
+        return _problem(HTTPStatus.NOT_FOUND, "not_found", "No such path.")
+    logger.exception("unexpected error", exc_info=error)
+    count("UnexpectedErrors")
+    return _problem(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "Something is wrong on our side."
+    )
+
+
+def _problem(
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    errors: list[FieldError] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> Response[str]:
+    body = Problem(
+        title=HTTPStatus(status).phrase, status=status, code=code, detail=detail, errors=errors
+    )
+    return Response(
+        status_code=status,
+        content_type=PROBLEM_JSON,
+        body=body.model_dump_json(exclude_none=True),
+        headers={"Cache-Control": "no-store", **(headers or {})},
+    )

@@ -1,0 +1,45 @@
+"""Logs, metrics and traces, the same in every function.
+
+Log lines carry job and user ids, never prompts, addresses or tokens.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools.metrics import MetricUnit
+
+logger = Logger()
+metrics = Metrics()
+tracer = Tracer()
+
+Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+def count(name: str) -> None:
+    """Add one to a metric of this invocation."""
+    metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+
+
+def seconds(name: str, value: float) -> None:
+    """Note a duration among the metrics of this invocation."""
+    metrics.add_metric(name=name, unit=MetricUnit.Seconds, value=value)
+
+
+def observed(handler: Handler) -> Handler:
+    """A Lambda handler with its request id on each log line, its trace, and its metrics written."""
+
+    @logger.inject_lambda_context(clear_state=True)
+    @tracer.capture_lambda_handler(capture_response=False)
+    @wraps(handler)
+    def with_metrics(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        try:
+            return handler(event, context)
+        finally:
+            if metrics.metric_set:
+                metrics.flush_metrics()
+
+    return with_metrics

@@ -1,0 +1,228 @@
+"""The API's description: OpenAPI from the very models that read and write its bodies."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from functools import cache
+from http import HTTPStatus
+from importlib import resources
+from typing import Any
+
+from aws_lambda_powertools.event_handler.openapi import swagger_ui
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from common import api, errors
+from common.http import JSON, PROBLEM_JSON
+from common.jobs import JobStatus
+
+REFERENCE = "#/components/schemas/{model}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """A header, a query parameter or a part of the path."""
+
+    name: str
+    where: str
+    description: str
+    schema: dict[str, Any] = field(default_factory=lambda: {"type": "string"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """A method and a path: what it takes, gives and refuses."""
+
+    method: str
+    path: str
+    summary: str
+    gives: type[BaseModel] | None = None
+    takes: type[BaseModel] | None = None
+    status: HTTPStatus = HTTPStatus.OK
+    also: tuple[HTTPStatus, ...] = ()
+    refuses: tuple[type[errors.Rejected], ...] = ()
+    parameters: tuple[Parameter, ...] = ()
+    public: bool = False
+
+
+JOB_ID = Parameter(name="job_id", where="path", description="The job's id.")
+IDEMPOTENCY_KEY = Parameter(
+    name="Idempotency-Key",
+    where="header",
+    description="1 to 255 visible ASCII characters. The same key with the same body is the same "
+    "job, for ever; with another body it is refused. Without a key every submit is a new job.",
+)
+LIST_PARAMETERS = (
+    Parameter(
+        name="status",
+        where="query",
+        description="Only jobs of this status.",
+        schema={"type": "string", "enum": [str(status) for status in JobStatus]},
+    ),
+    Parameter(
+        name="limit",
+        where="query",
+        description="Jobs a page.",
+        schema={"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
+    ),
+    Parameter(name="cursor", where="query", description="`next_cursor` of the page before."),
+)
+IF_NONE_MATCH = Parameter(
+    name="If-None-Match", where="header", description="The ETag of the job as it was seen last."
+)
+
+OPERATIONS = (
+    Operation(
+        method="post",
+        path="/jobs",
+        summary="Submit a job; its price is held at once",
+        takes=api.SubmitRequest,
+        gives=api.JobView,
+        status=HTTPStatus.ACCEPTED,
+        refuses=(
+            errors.InvalidRequest,
+            errors.InsufficientCredits,
+            errors.PayloadTooLarge,
+            errors.KeyReused,
+            errors.TooManyActiveJobs,
+        ),
+        parameters=(IDEMPOTENCY_KEY,),
+    ),
+    Operation(
+        method="get",
+        path="/jobs",
+        summary="List your jobs, newest first",
+        gives=api.JobList,
+        refuses=(errors.InvalidRequest,),
+        parameters=LIST_PARAMETERS,
+    ),
+    Operation(
+        method="get",
+        path="/jobs/{job_id}",
+        summary="Look at a job",
+        gives=api.JobView,
+        also=(HTTPStatus.NOT_MODIFIED,),
+        refuses=(errors.NotFound,),
+        parameters=(JOB_ID, IF_NONE_MATCH),
+    ),
+    Operation(
+        method="delete",
+        path="/jobs/{job_id}",
+        summary="Cancel a queued job; its hold is released",
+        gives=api.JobView,
+        refuses=(errors.NotFound, errors.Conflict),
+        parameters=(JOB_ID,),
+    ),
+    Operation(method="get", path="/me", summary="You, and your balance", gives=api.MeView),
+    Operation(
+        method="get",
+        path="/models",
+        summary="What can be generated, at what price, within which limits",
+        gives=api.ModelList,
+        public=True,
+    ),
+    Operation(
+        method="get",
+        path="/health",
+        summary="Whether the service answers",
+        gives=api.Health,
+        public=True,
+    ),
+    Operation(method="get", path="/openapi.json", summary="This description", public=True),
+    Operation(method="get", path="/docs", summary="This description as a page", public=True),
+)
+
+
+@cache
+def document() -> str:
+    """The description as JSON."""
+    used = {
+        model
+        for operation in OPERATIONS
+        for model in (operation.takes, operation.gives)
+        if model is not None
+    } | {api.Problem}
+    models = sorted(used, key=lambda model: model.__name__)
+    _references, schemas = models_json_schema(
+        [(model, "validation") for model in models], ref_template=REFERENCE
+    )
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(operation.path, {})[operation.method] = _described(operation)
+    return json.dumps(
+        {
+            "openapi": "3.1.0",
+            "info": {
+                "title": "Imagify",
+                "version": "1",
+                "description": "Submit a prompt, look at the job until it is `terminal`, fetch the "
+                "image. Errors are problem+json (RFC 9457) with a stable `code`.",
+            },
+            "paths": paths,
+            "components": {
+                "schemas": schemas["$defs"],
+                "securitySchemes": {
+                    "id_token": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+                },
+            },
+            "security": [{"id_token": []}],
+        }
+    )
+
+
+@cache
+def page() -> str:
+    """The description as a page that loads nothing from elsewhere."""
+    files = resources.files(swagger_ui)
+    return swagger_ui.generate_swagger_html(
+        document().replace("</", "<\\/"),
+        files.joinpath("swagger-ui-bundle.min.js").read_text(encoding="utf-8"),
+        files.joinpath("swagger-ui.min.css").read_text(encoding="utf-8"),
+        "",
+        None,
+    )
+
+
+def _described(operation: Operation) -> dict[str, Any]:
+    answers: dict[str, Any] = {str(int(operation.status)): _answer(operation.gives)}
+    for status in operation.also:
+        answers[str(int(status))] = {"description": status.phrase}
+    refusals = (
+        operation.refuses if operation.public else (*operation.refuses, errors.Unauthenticated)
+    )
+    for refusal in refusals:
+        answers[str(refusal.status)] = {
+            "description": f"`{refusal.code}`: {refusal.__doc__}",
+            "content": {PROBLEM_JSON: {"schema": _reference(api.Problem)}},
+        }
+    described: dict[str, Any] = {"summary": operation.summary, "responses": answers}
+    if operation.parameters:
+        described["parameters"] = [
+            {
+                "name": parameter.name,
+                "in": parameter.where,
+                "required": parameter.where == "path",
+                "description": parameter.description,
+                "schema": parameter.schema,
+            }
+            for parameter in operation.parameters
+        ]
+    if operation.takes is not None:
+        described["requestBody"] = {
+            "required": True,
+            "content": {JSON: {"schema": _reference(operation.takes)}},
+        }
+    if operation.public:
+        described["security"] = []
+    return described
+
+
+def _answer(model: type[BaseModel] | None) -> dict[str, Any]:
+    if model is None:
+        return {"description": "OK"}
+    return {"description": "OK", "content": {JSON: {"schema": _reference(model)}}}
+
+
+def _reference(model: type[BaseModel]) -> dict[str, str]:
+    return {"$ref": REFERENCE.format(model=model.__name__)}

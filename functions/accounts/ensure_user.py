@@ -1,0 +1,56 @@
+"""Find or create the user behind an e-mail address, once per sign-in.
+
+Cognito's own ids have been seen to differ for one person, so a person is known by an address that
+Cognito has verified. Everything after sign-in works with our id, which the ID token carries.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from datetime import datetime
+
+from common.credits import Balance, apply, grant
+from common.errors import InvalidRequest
+from common.ports import User, UserStore
+
+WELCOME = "welcome"
+EMAIL_CHARS_MAX = 254
+
+
+def ensure_user(
+    email: str,
+    *,
+    verified: bool,
+    users: UserStore,
+    welcome_credits: int,
+    new_id: str,
+    now: datetime,
+) -> str:
+    """The id of the user with that address, created with a welcome grant if there is none.
+
+    Raises InvalidRequest for an address that is not verified or is none. Two sign-ins at once give
+    one user: the one who comes second gets the first one's id.
+    """
+    if not verified:
+        raise InvalidRequest("The e-mail address is not verified.", code="email_not_verified")
+    address = normalised(email)
+    known = users.find_by_email(address)
+    if known is not None:
+        return known
+    user_id = f"usr_{new_id}"
+    welcome = None
+    balance = Balance()
+    if welcome_credits:
+        welcome = grant(user_id, amount=welcome_credits, cause=WELCOME, reason=WELCOME, now=now)
+        balance = apply(balance, welcome, active_jobs_max=None)
+    user = User(user_id=user_id, email=address, created_at=now, balance=balance)
+    return users.create(user, welcome)
+
+
+def normalised(email: str) -> str:
+    """One spelling per address: NFC, no space around it, lower case."""
+    address = unicodedata.normalize("NFC", email).strip().casefold()
+    local, at, domain = address.rpartition("@")
+    if not (local and at and domain) or len(address) > EMAIL_CHARS_MAX:
+        raise InvalidRequest("That is no e-mail address.", code="invalid_email")
+    return address

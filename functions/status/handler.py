@@ -1,0 +1,116 @@
+"""GET /jobs, GET and DELETE /jobs/{job_id}, GET /models, /health, /openapi.json and /docs."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from common import http, wiring
+from common.api import Health, JobList, JobView, ModelList, job_view, model_view
+from common.errors import InvalidRequest, NotFound
+from common.jobs import Job, JobStatus
+from common.models.catalogue import find
+from common.observability import count, logger, observed
+from functions.status.cancel_job import cancel_job
+
+PAGE_DEFAULT = 20
+PAGE_MAX = 100
+
+services = wiring.status_services
+app = http.resolver()
+
+
+@app.get("/jobs/<job_id>")
+def get_job(job_id: str) -> Response[str]:
+    """One job of the user's, or 304 while it is as it was."""
+    user_id = http.user_id(app.current_event)
+    job = services().jobs.get(job_id)
+    if job is None or job.user_id != user_id:
+        raise NotFound("You have no job of that id.")
+    return http.job_answer(HTTPStatus.OK, _view(job), seen=http.if_none_match(app.current_event))
+
+
+@app.get("/jobs")
+def get_jobs() -> Response[str]:
+    """The user's jobs, newest first."""
+    event = app.current_event
+    user_id = http.user_id(event)
+    page = services().jobs.page(
+        user_id,
+        limit=http.query_limit(event, default=PAGE_DEFAULT, most=PAGE_MAX),
+        status=_status(http.query_text(event, "status")),
+        after=http.read_cursor(http.query_text(event, "cursor")),
+    )
+    views = [_view(job) for job in page.jobs]
+    return http.answer(
+        HTTPStatus.OK, JobList(jobs=views, next_cursor=http.write_cursor(page.next_key))
+    )
+
+
+@app.delete("/jobs/<job_id>")
+def delete_job(job_id: str) -> Response[str]:
+    """Cancel a job that no worker has had yet."""
+    user_id = http.user_id(app.current_event)
+    given = services()
+    job = cancel_job(job_id, user_id=user_id, jobs=given.jobs, now=given.now())
+    logger.info("canceled", job_id=job_id, user_id=user_id)
+    count("JobsCanceled")
+    return http.job_answer(HTTPStatus.OK, _view(job))
+
+
+@app.get("/models")
+def get_models() -> Response[str]:
+    """What can be generated here."""
+    served = dict.fromkeys(route.model for route in services().settings.routes)
+    specs = [spec for spec in map(find, served) if spec is not None]
+    views = [model_view(spec, default=place == 0) for place, spec in enumerate(specs)]
+    return http.answer(HTTPStatus.OK, ModelList(models=views))
+
+
+@app.get("/health")
+def get_health() -> Response[str]:
+    """Whether the service answers at all."""
+    return http.answer(HTTPStatus.OK, Health())
+
+
+@app.get("/openapi.json")
+def get_openapi() -> Response[str]:
+    """The API's description."""
+    from common.openapi import document  # noqa: PLC0415  # seldom asked for, slow to import
+
+    return Response(status_code=HTTPStatus.OK, content_type=http.JSON, body=document())
+
+
+@app.get("/docs")
+def get_docs() -> Response[str]:
+    """The API's description as a page."""
+    from common.openapi import page  # noqa: PLC0415  # seldom asked for, slow to import
+
+    return Response(status_code=HTTPStatus.OK, content_type="text/html", body=page())
+
+
+@observed
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Lambda's entry point."""
+    return app.resolve(event, context)
+
+
+def _view(job: Job) -> JobView:
+    given = services()
+    return job_view(
+        job,
+        sign=given.images.url,
+        now=given.now(),
+        image_url_seconds=given.settings.image_url_seconds,
+    )
+
+
+def _status(text: str | None) -> JobStatus | None:
+    try:
+        return None if text is None else JobStatus(text)
+    except ValueError:
+        raise InvalidRequest(
+            f"status is one of {', '.join(JobStatus)}.", code="invalid_status"
+        ) from None

@@ -1,0 +1,50 @@
+"""POST /jobs."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from aws_lambda_powertools.event_handler import Response
+
+from common import http, wiring
+from common.api import SubmitRequest, job_view
+from common.observability import count, logger, observed
+from functions.submit.submit_job import submit_job
+
+services = wiring.submit_services
+app = http.resolver()
+
+
+@app.post("/jobs")
+def post_job() -> Response[str]:
+    """Submit a job: 202, with where to look for it and when."""
+    given = services()
+    event = app.current_event
+    user_id = http.user_id(event)
+    now = given.now()
+    job = submit_job(
+        http.read_body(SubmitRequest, event),
+        user_id=user_id,
+        key=http.idempotency_key(event) or given.new_id(),
+        jobs=given.jobs,
+        queue=given.queue,
+        routes=given.settings.routes,
+        active_jobs_max=given.settings.active_jobs_max,
+        now=now,
+    )
+    logger.info("submitted", job_id=job.job_id, user_id=user_id, status=job.status)
+    count("JobsSubmitted")
+    view = job_view(
+        job,
+        sign=given.images.url,
+        now=now,
+        image_url_seconds=given.settings.image_url_seconds,
+    )
+    return http.job_answer(HTTPStatus.ACCEPTED, view)
+
+
+@observed
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Lambda's entry point."""
+    return app.resolve(event, context)

@@ -1,0 +1,106 @@
+"""Submit a job: two AWS calls, the transaction that holds its credits and the message."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+
+from common import credits as ledger
+from common.api import SubmitRequest
+from common.errors import InvalidRequest, KeyReused, ServiceFailed
+from common.jobs import ImageRequest, Job, JobStatus, job_id_for
+from common.models.catalogue import find
+from common.models.spec import ModelSpec
+from common.observability import logger
+from common.ports import JobOpener, JobQueue
+from common.routes import Route
+
+
+def submit_job(
+    request: SubmitRequest,
+    *,
+    user_id: str,
+    key: str,
+    jobs: JobOpener,
+    queue: JobQueue,
+    routes: Sequence[Route],
+    active_jobs_max: int,
+    now: datetime,
+) -> Job:
+    """Open the job that the user's key stands for and enqueue it; the same again is the same job.
+
+    Raises InvalidRequest, InsufficientCredits, TooManyActiveJobs, or KeyReused when the key came
+    with another request before; then nothing has changed.
+    """
+    spec = _model_of(request, routes)
+    wanted = Job(
+        job_id=job_id_for(user_id, key),
+        user_id=user_id,
+        request=_checked(request, spec),
+        fingerprint=_fingerprint(request),
+        cost=spec.cost_credits,
+        created_at=now,
+    )
+    job = jobs.open(wanted, ledger.hold(wanted), active_jobs_max=active_jobs_max)
+    if job.fingerprint != wanted.fingerprint:
+        raise KeyReused("This Idempotency-Key was used before, with another request.")
+    if job.status is JobStatus.QUEUED:
+        # A repeated submit sends again, in case the first one died before it could.
+        _send(job, queue)
+    return job
+
+
+def _send(job: Job, queue: JobQueue) -> None:
+    """The job is paid for and stays queued, so a failed send is not the user's to know."""
+    try:
+        queue.send(job.job_id, job.user_id)
+    except ServiceFailed as error:
+        logger.error("a queued job was not sent", job_id=job.job_id, reason=error.message)
+
+
+def _model_of(request: SubmitRequest, routes: Sequence[Route]) -> ModelSpec:
+    served = list(dict.fromkeys(route.model for route in routes))
+    model = request.model if request.model is not None else served[0]
+    spec = find(model) if model in served else None
+    if spec is None:
+        raise InvalidRequest(
+            f"There is no model of that name here; there is {', '.join(served)}.",
+            code="unknown_model",
+        )
+    return spec
+
+
+def _checked(request: SubmitRequest, spec: ModelSpec) -> ImageRequest:
+    """The request within the model's limits. Raises InvalidRequest, with a code for each."""
+    for name, text in (("prompt", request.prompt), ("negative_prompt", request.negative_prompt)):
+        if text is not None and len(text) > spec.prompt_chars_max:
+            raise InvalidRequest(
+                f"{spec.title} takes a {name} of at most {spec.prompt_chars_max} characters; "
+                f"this has {len(text)}.",
+                code="prompt_too_long",
+            )
+    if request.negative_prompt is not None and not spec.negative_prompt:
+        raise InvalidRequest(
+            f"{spec.title} takes no negative prompt.", code="negative_prompt_not_supported"
+        )
+    if request.aspect_ratio not in spec.sizes:
+        raise InvalidRequest(
+            f"{spec.title} draws {', '.join(spec.sizes)}.", code="unknown_aspect_ratio"
+        )
+    if request.seed is not None and request.seed > spec.seed_max:
+        raise InvalidRequest(
+            f"{spec.title} takes seeds up to {spec.seed_max}.", code="seed_too_large"
+        )
+    return ImageRequest(
+        prompt=request.prompt,
+        model=spec.model_id,
+        aspect_ratio=request.aspect_ratio,
+        negative_prompt=request.negative_prompt,
+        seed=request.seed,
+    )
+
+
+def _fingerprint(request: SubmitRequest) -> str:
+    """What was asked, before any default of ours that may change between two tries."""
+    return hashlib.sha256(request.model_dump_json().encode()).hexdigest()

@@ -1,0 +1,172 @@
+"""Work on one delivery of one job: claim, wait for a slot, generate, store, settle.
+
+A crash between any two steps leaves a state that the same message finishes: a claim lapses with its
+lease, a stored image is found instead of being paid for again, and a job is resolved once, since
+the write that resolves it holds only over the version that this worker claimed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from common import credits as ledger
+from common import jobs as lifecycle
+from common.errors import (
+    ModelThrottled,
+    Permanent,
+    StaleWrite,
+    Transient,
+    Unavailable,
+)
+from common.jobs import Image, Job, JobError, JobStatus, LeaseHeld, NotClaimable, image_key
+from common.models.answers import png_size
+from common.models.catalogue import find
+from common.models.spec import ModelSpec
+from common.observability import count, logger, seconds
+from common.retries import model_retrying, redelivery_seconds
+from common.routes import Route, serving
+from common.services import WorkerServices
+
+STALE_SECONDS = 5
+"""When to look again at a job that another worker changed under this one."""
+RETRY_SECONDS_MAX = 15.0
+"""When in a delivery the last start of a model may begin: its wait and its call still fit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One message as it came this time."""
+
+    job_id: str
+    message_id: str
+    """The same for each redelivery of a message, another one for a redrive."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Nothing is left to do for this message: acknowledge it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """The delivery failed: bring the message again after so many seconds, or to the DLQ."""
+
+    seconds: int
+
+
+Outcome = Done | Again
+
+
+def generate_image(delivery: Delivery, worker: WorkerServices) -> Outcome:
+    """Bring the delivered job as far as it goes now.
+
+    Anything else that is raised is a bug: the message comes again and at last reaches the DLQ.
+    """
+    job = worker.jobs.get(delivery.job_id)
+    if job is None:
+        raise LookupError(f"there is no job {delivery.job_id}")
+    try:
+        claimed = lifecycle.claim(
+            job,
+            lease_id=worker.new_id(),
+            message_id=delivery.message_id,
+            now=worker.now(),
+            lease_seconds=worker.settings.lease_seconds,
+        )
+    except LeaseHeld as held:
+        return _later(job, (held.expires_at - worker.now()).total_seconds(), worker)
+    except NotClaimable:
+        return Done() if job.terminal else Again(0)
+    try:
+        return _work(job, claimed, delivery, worker)
+    except StaleWrite:
+        logger.warning("another worker changed the job", job_id=job.job_id)
+        return Again(STALE_SECONDS)
+
+
+def _work(job: Job, claimed: Job, delivery: Delivery, worker: WorkerServices) -> Outcome:
+    image = worker.images.find(image_key(job)) if job.attempts else None
+    if image is None and claimed.attempts > worker.settings.attempts_max:
+        last = job.error or JobError(code="worker_died", message="No worker lived to finish it.")
+        worker.jobs.save(lifecycle.stall(job, error=last, message_id=delivery.message_id))
+        return _stalled(job)
+    worker.jobs.save(claimed)
+    if job.status is JobStatus.QUEUED:
+        seconds("QueueWait", (worker.now() - job.created_at).total_seconds())
+    try:
+        stored = image or _generate(claimed, worker)
+    except Permanent as error:
+        return _fail(claimed, JobError(code=error.code, message=error.message), worker)
+    except Unavailable as error:
+        worker.jobs.save(lifecycle.requeue(claimed, attempt_spent=False))
+        return _later(claimed, error.retry_after_seconds, worker)
+    except Transient as error:
+        return _retry(claimed, JobError(code=error.code, message=error.message), delivery, worker)
+    now = worker.now()
+    succeeded = lifecycle.succeed(claimed, image=stored, now=now)
+    worker.jobs.save(succeeded, entry=ledger.settle(succeeded, now=now))
+    logger.info("succeeded", job_id=job.job_id, user_id=job.user_id, attempts=claimed.attempts)
+    count("JobsSucceeded")
+    return Done()
+
+
+def _generate(job: Job, worker: WorkerServices) -> Image:
+    """Call the model in a slot of its own, again if that may help, and store the image."""
+    spec = find(job.request.model)
+    routes = serving(worker.settings.routes, job.request.model)
+    if spec is None or not routes:
+        raise Permanent("No route serves this model any more.", code="model_not_served")
+    body = spec.wire.body(job.request, spec.sizes[job.request.aspect_ratio])
+    retrying = model_retrying(worker.sleep, seconds_max=RETRY_SECONDS_MAX)
+    content = retrying(lambda: _call(spec, routes, body, worker))
+    size = png_size(content)
+    return worker.images.put(image_key(job), content, width=size.width, height=size.height)
+
+
+def _call(
+    spec: ModelSpec, routes: tuple[Route, ...], body: dict[str, object], worker: WorkerServices
+) -> bytes:
+    slot = worker.pacer.start(routes)
+    began = worker.now()
+    try:
+        answer = worker.models.invoke(slot.route, body)
+    except ModelThrottled:
+        count("ModelThrottled")
+        worker.pacer.throttled(slot)
+        raise
+    worker.pacer.succeeded(slot)
+    seconds("ModelLatency", (worker.now() - began).total_seconds())
+    return spec.wire.image(answer)
+
+
+def _fail(claimed: Job, error: JobError, worker: WorkerServices) -> Outcome:
+    now = worker.now()
+    failed = lifecycle.fail(claimed, error=error, now=now)
+    worker.jobs.save(failed, entry=ledger.release(failed, now=now))
+    logger.info("failed", job_id=failed.job_id, user_id=failed.user_id, code=error.code)
+    count("JobsFailed")
+    return Done()
+
+
+def _retry(claimed: Job, error: JobError, delivery: Delivery, worker: WorkerServices) -> Outcome:
+    if claimed.attempts >= worker.settings.attempts_max:
+        worker.jobs.save(lifecycle.stall(claimed, error=error, message_id=delivery.message_id))
+        return _stalled(claimed)
+    worker.jobs.save(lifecycle.requeue(claimed, attempt_spent=True, error=error))
+    logger.warning("attempt failed", job_id=claimed.job_id, code=error.code)
+    count("AttemptsFailed")
+    return Again(redelivery_seconds(claimed.attempts))
+
+
+def _stalled(job: Job) -> Outcome:
+    """Fail the message until SQS moves it to the DLQ, where an operator finds it."""
+    logger.error("stalled", job_id=job.job_id, user_id=job.user_id)
+    count("JobsStalled")
+    return Again(0)
+
+
+def _later(job: Job, wait_seconds: float, worker: WorkerServices) -> Outcome:
+    """Wait in the queue as a new message: the old one's receives do not count towards the DLQ."""
+    worker.queue.send(job.job_id, job.user_id, delay_seconds=max(1, round(wait_seconds)))
+    count("JobsDelayed")
+    return Done()

@@ -1,0 +1,45 @@
+"""SQS deliveries, one job each."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from aws_lambda_powertools.utilities.batch import (
+    BatchProcessor,
+    EventType,
+    process_partial_response,
+)
+from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
+
+from common import wiring
+from common.observability import logger, observed
+from functions.worker.generate_image import Again, Delivery, generate_image
+
+services = wiring.worker_services
+processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
+
+
+class DeliveryFailed(Exception):
+    """Tells the batch processor that the message is to come again."""
+
+
+def handle(record: SQSRecord) -> None:
+    """Work on one message. Raises DeliveryFailed, or whatever a bug raises, to see it again."""
+    given = services()
+    delivery = Delivery(job_id=json.loads(record.body)["job_id"], message_id=record.message_id)
+    logger.append_keys(job_id=delivery.job_id)
+    outcome = generate_image(delivery, given)
+    if isinstance(outcome, Again):
+        given.queue.hide(record.receipt_handle, seconds=outcome.seconds)
+        raise DeliveryFailed(f"again in {outcome.seconds} s")
+
+
+@observed
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Lambda's entry point: names the messages that failed, acknowledges the others."""
+    return dict(
+        process_partial_response(
+            event=event, record_handler=handle, processor=processor, context=context
+        )
+    )
