@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, cast
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
 from aws_lambda_powertools.metrics import MetricUnit
@@ -42,4 +42,4 @@ def observed(handler: Handler) -> Handler:
             if metrics.metric_set:
                 metrics.flush_metrics()
 
-    return with_metrics
+    return cast("Handler", with_metrics)

@@ -188,9 +188,9 @@ def _described(operation: Operation) -> dict[str, Any]:
     answers: dict[str, Any] = {str(int(operation.status)): _answer(operation.gives)}
     for status in operation.also:
         answers[str(int(status))] = {"description": status.phrase}
-    refusals = (
-        operation.refuses if operation.public else (*operation.refuses, errors.Unauthenticated)
-    )
+    refusals: list[type[errors.Rejected]] = list(operation.refuses)
+    if not operation.public:
+        refusals.append(errors.Unauthenticated)
     for refusal in refusals:
         answers[str(refusal.status)] = {
             "description": f"`{refusal.code}`: {refusal.__doc__}",

@@ -1,0 +1,1 @@
+"""Sign-ins and users."""

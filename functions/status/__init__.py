@@ -1,0 +1,1 @@
+"""Looking at jobs, canceling them, and what can be generated."""
