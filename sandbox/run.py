@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from sandbox import deploy, emulator
@@ -23,6 +24,9 @@ OWNER_STOP_SECONDS = 20.0
 """How long a run in another terminal may take to stop all its parts."""
 _WATCH_SECONDS = 0.5
 _P95_MARGIN_SECONDS = 2.0
+"""How much longer than usual a worker may hold a simulated call."""
+_OVERHEAD_SECONDS = 1.5
+"""What an image takes here beside the model's own time."""
 
 Tell = Callable[[str], None]
 """Says a step, when it begins."""
@@ -59,6 +63,7 @@ def start(
             foreground=foreground,
             owner=myself("imagify up"),
             port=options.port,
+            typical_seconds=options.model_latency_seconds + _OVERHEAD_SECONDS,
             person_password=new_password(),
         )
         write(places.state, state)
@@ -107,7 +112,7 @@ def _start(
     return state
 
 
-def watch(state: State) -> None:
+def watch(state: State) -> NoReturn:
     """Return never; raises SandboxError when a part stops by itself."""
     while True:
         for child in state.children:

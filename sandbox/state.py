@@ -40,6 +40,8 @@ class State(BaseModel):
     """The command that started it; ends at once when detached."""
     port: int
     """The emulator's; the model simulator has the next one."""
+    typical_seconds: float
+    """How long an image usually takes, from the submit to the file."""
     children: tuple[Child, ...] = ()
     outputs: Outputs | None = None
     api_url: str | None = None
