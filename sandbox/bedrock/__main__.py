@@ -1,0 +1,76 @@
+"""Run the simulator: `python -m sandbox.bedrock --port N --latency S --rate R`."""
+
+from __future__ import annotations
+
+import argparse
+import random
+import signal
+import sys
+
+from pydantic import ValidationError
+
+from sandbox.bedrock.behaviour import Behaviour
+from sandbox.bedrock.server import HOST, listen, make_server
+
+PORT = 4570
+PORT_MAX = 65_535
+
+
+def main() -> int:
+    """Serve until SIGTERM or Ctrl-C; 2 when it cannot start."""
+    flags = _flags()
+    try:
+        behaviour = Behaviour(
+            latency_seconds=flags.latency,
+            latency_spread=flags.spread,
+            rate_per_second=flags.rate,
+            private_access=flags.private_access,
+            any_region=flags.any_region,
+            picture=flags.picture,
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        return _give_up(f"{first['loc'][0]}: {first['msg']}.")
+    if not 0 <= flags.port <= PORT_MAX:
+        return _give_up(f"{flags.port} is not a port.")
+    try:
+        listener = listen(flags.port)
+    except OSError as error:
+        return _give_up(f"Port {flags.port} cannot be listened on: {error.strerror}.")
+    print(f"Bedrock simulator on http://{HOST}:{listener.getsockname()[1]}", flush=True)  # noqa: T201
+    server = make_server(behaviour, rng=random.Random(flags.seed))  # noqa: S311  # not for secrets
+    # The server stops in order on these, then raises them again: by then they mean nothing more.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)
+    with listener:
+        server.run(sockets=[listener])
+    return 0
+
+
+def _flags() -> argparse.Namespace:
+    usual = Behaviour()
+    parser = argparse.ArgumentParser(prog="sandbox.bedrock", description="A Bedrock simulator.")
+    parser.add_argument("--port", type=int, default=PORT, help="on loopback; 0 takes a free one")
+    parser.add_argument(
+        "--latency", type=float, default=usual.latency_seconds, help="seconds an image takes"
+    )
+    parser.add_argument(
+        "--spread", type=float, default=usual.latency_spread, help="how far off, as a share"
+    )
+    parser.add_argument(
+        "--rate", type=float, default=usual.rate_per_second, help="starts a second, by route"
+    )
+    parser.add_argument("--seed", type=int, help="of random seeds and faults; fresh by default")
+    parser.add_argument("--private-access", action="store_true", help="serve retired models")
+    parser.add_argument("--any-region", action="store_true", help="serve models everywhere")
+    parser.add_argument("--picture", choices=("full", "plain"), default=usual.picture)
+    return parser.parse_args()
+
+
+def _give_up(sentence: str) -> int:
+    print(f"Bedrock simulator: {sentence}", file=sys.stderr)  # noqa: T201
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

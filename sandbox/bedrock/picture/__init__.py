@@ -1,0 +1,1 @@
+"""Draws what the simulated models answer: a printed landscape with the prompt underneath."""
