@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import boto3
@@ -73,9 +74,7 @@ class Aws:
 
     @classmethod
     def at(cls, endpoint: Endpoint) -> Aws:
-        session = boto3.session.Session(
-            aws_access_key_id="test", aws_secret_access_key="test", region_name=endpoint.region
-        )
+        session = _session(endpoint.region)
         config = Config(
             connect_timeout=2,
             read_timeout=20,
@@ -146,6 +145,14 @@ class Aws:
                 for index, index_key in indexes.items()
             ]
         self.dynamodb.create_table(**table)
+
+
+@cache
+def _session(region: str) -> boto3.session.Session:
+    """One for all tests: reading the services' descriptions is what makes clients slow to make."""
+    return boto3.session.Session(
+        aws_access_key_id="test", aws_secret_access_key="test", region_name=region
+    )
 
 
 def at_once(calls: Sequence[Callable[[], Result]]) -> list[Result | Exception]:
