@@ -1,10 +1,11 @@
-"""What somebody must look at: each alarm names the runbook's question in its description."""
+"""What somebody must look at: each alarm says in its description what to do."""
 
 from __future__ import annotations
 
-from aws_cdk import Duration
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
@@ -53,6 +54,15 @@ class Alarms(Construct):
 
     def _mail(self, address: str) -> sns.Topic:
         topic = sns.Topic(self, "Topic", enforce_ssl=True)
+        # A policy of one's own replaces the one that lets CloudWatch publish.
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
+            )
+        )
         topic.add_subscription(subscriptions.EmailSubscription(address))
         return topic
 

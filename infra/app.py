@@ -13,22 +13,22 @@ from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks
 
 from infra import packaging
-from infra.config import SANDBOX_KEY, ConfigError, load
+from infra.config import ConfigError, load, sandbox_assets
 from infra.stack import ImagifyStack
 
 
 def build(app: App) -> ImagifyStack:
     """Put the stack into the app; cdk-nag checks it, as AWS gets it. Raises ConfigError."""
     config = load(app)
-    sandbox_assets: str | None = app.node.try_get_context(SANDBOX_KEY)
+    assets = sandbox_assets(app)
     stack = ImagifyStack(
         app,
         config=config,
-        package=packaging.build(libraries=sandbox_assets is None),
+        package=packaging.build(libraries=assets is None),
         account=os.environ.get("CDK_DEFAULT_ACCOUNT"),
-        sandbox_assets=sandbox_assets,
+        sandbox_assets=assets,
     )
-    if sandbox_assets is None:
+    if assets is None:
         Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return stack
 

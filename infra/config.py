@@ -17,12 +17,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from common.models.catalogue import MODELS, find
 from common.models.spec import ModelSpec
 from common.routes import Route
+from common.sizing import worker_concurrency
 
 CONFIG_KEY = "imagify"
 SANDBOX_KEY = "sandbox"
 
 DEFAULT_ROUTES = (Route(model="stability.stable-image-core-v1:1", region="us-west-2"),)
 """The cheapest model that can be invoked, in the only region that has it."""
+
+CONCURRENCY_MAX = 1000
+"""SQS event sources take no higher maximum concurrency."""
 
 LogRetentionDays = Literal[7, 14, 30, 90, 365]
 
@@ -50,9 +54,9 @@ class Config(BaseModel):
     """How long a signed image URL works; a function's credentials may not live much longer."""
     allowed_origins: tuple[str, ...] = ("*",)
     """Web origins that may call the API from a browser; see `infra.api`."""
-    requests_per_second: Annotated[int, Field(ge=1, le=10_000)] = 50
+    requests_per_second: Annotated[int, Field(ge=1, le=10_000)] = 200
     """What the whole API takes before it answers 429."""
-    request_burst: Annotated[int, Field(ge=1, le=5_000)] = 100
+    request_burst: Annotated[int, Field(ge=1, le=5_000)] = 400
     """Requests that may come at once above that rate."""
     alarm_email: str | None = None
     """Who is told of an alarm; None: alarms only show in CloudWatch."""
@@ -78,6 +82,16 @@ def load(app: App, *, today: date | None = None) -> Config:
         forced=config.force_retired_models,
     )
     return config
+
+
+def sandbox_assets(app: App) -> str | None:
+    """The local run's bucket for assets, or None on AWS; raises ConfigError."""
+    bucket = app.node.try_get_context(SANDBOX_KEY)
+    if bucket is None:
+        return None
+    if not isinstance(bucket, str) or not bucket:
+        raise ConfigError(f"The context value {SANDBOX_KEY!r} names a bucket, not {bucket!r}.")
+    return bucket
 
 
 def parse(raw: Any) -> Config:
@@ -111,6 +125,12 @@ def check_routes(
             raise ConfigError(f"The model {route.model} is not known. Known are: {known}")
         if not forced:
             _check_available(route, spec, today)
+    concurrency = worker_concurrency(routes)
+    if concurrency > CONCURRENCY_MAX:
+        raise ConfigError(
+            f"These routes need {concurrency} workers at once, and a queue feeds at most"
+            f" {CONCURRENCY_MAX}: lower rate_per_second, or p95_seconds if it was measured lower."
+        )
 
 
 def _check_available(route: Route, spec: ModelSpec, today: date) -> None:

@@ -42,7 +42,6 @@ TRACING_REASON = (
     "X-Ray has no resource to name: PutTraceSegments and PutTelemetryRecords take only `*`."
 )
 IMAGES_REASON = "The images of all users and nothing else; their names are not known beforehand."
-LOGS_REASON = "The streams of the function's own log group, whose names Lambda makes up."
 RUNTIME_REASON = "The locked libraries are built for Python 3.13, a runtime in full support."
 
 
@@ -73,7 +72,7 @@ class Functions(Construct):
     def _submit(self) -> lambda_.Function:
         store, queue = self._storage, self._queue.jobs
         role = self._role("Submit")
-        _allow_items(role, store.jobs, "GetItem", "PutItem")
+        _allow_items(role, store.jobs, "PutItem")
         _allow_items(role, store.users, "UpdateItem")
         _allow_items(role, store.ledger, "PutItem")
         _allow(role, [queue.queue_arn], "sqs:SendMessage")
@@ -96,7 +95,7 @@ class Functions(Construct):
         _allow_items(role, store.jobs, "GetItem", "PutItem")
         _allow_items(role, store.users, "UpdateItem")
         _allow_items(role, store.ledger, "PutItem")
-        _allow_items(role, store.routes, "BatchGetItem", "GetItem", "UpdateItem")
+        _allow_items(role, store.routes, "BatchGetItem", "UpdateItem")
         _allow(role, [queue.queue_arn], "sqs:SendMessage")
         self._allow_images(role, "s3:GetObject", "s3:PutObject")
         # Without it S3 answers 403, not 404, when asked for an image that is not there.

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,10 +26,11 @@ CODE = ("common", "functions")
 PYTHON_VERSION = "3.13"
 PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_28_aarch64")
 
-SERVICES = frozenset({"bedrock-runtime", "dynamodb", "s3", "sqs"})
-"""The services whose descriptions botocore keeps; it knows hundreds, 28 MB of them."""
+SERVICES = frozenset({"bedrock-runtime", "dynamodb", "s3", "sqs", "xray"})
+"""The services that botocore still describes, of hundreds; the X-Ray library loads its own."""
 
-ZIPS_KEPT = 4
+BUILDS_KEPT = 4
+"""Of each kind: another process may be using one that is not the newest."""
 EARLIEST = (1980, 1, 1, 0, 0, 0)
 """The first moment a zip can name; file times would make each build another package."""
 
@@ -76,7 +77,7 @@ def build(*, libraries: bool) -> Package:
     if not path.exists():
         files = {**_library_files(), **code} if libraries else code
         _write_zip(path, files)
-        _forget_old(path)
+        _forget_old()
     return Package(path=path, digest=digest)
 
 
@@ -118,7 +119,10 @@ def _install(target: Path) -> None:
 
 
 def _prune(folder: Path) -> None:
-    """Remove what no function reads: other services, tests, scripts, notes on the install."""
+    """Remove what no function reads: other services, scripts, notes on the install.
+
+    Each library's METADATA stays: scanners for known vulnerabilities go by it.
+    """
     unused: list[Path] = [folder / "bin", folder / "boto3" / "examples"]
     for data in (folder / "botocore" / "data", folder / "boto3" / "data"):
         unused += [
@@ -127,10 +131,7 @@ def _prune(folder: Path) -> None:
     for info in folder.glob("*.dist-info"):
         unused += [info / name for name in ("RECORD", "INSTALLER", "REQUESTED", "WHEEL")]
     for path in unused:
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        _remove(path)
 
 
 def _move_unless_there(source: Path, target: Path) -> None:
@@ -155,11 +156,18 @@ def _write_zip(path: Path, files: dict[str, Path]) -> None:
         fresh.replace(path)
 
 
-def _forget_old(newest: Path) -> None:
-    kind = newest.name.split("-")[0]
-    zips: Iterable[Path] = BUILD.glob(f"{kind}-*.zip")
-    for old in sorted(zips, key=lambda zip_: zip_.stat().st_mtime, reverse=True)[ZIPS_KEPT:]:
-        old.unlink(missing_ok=True)
+def _forget_old() -> None:
+    for pattern in ("lambda-*.zip", "code-*.zip", "libraries-*"):
+        builds = sorted(BUILD.glob(pattern), key=lambda build: build.stat().st_mtime)
+        for old in builds[:-BUILDS_KEPT]:
+            _remove(old)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def main() -> None:

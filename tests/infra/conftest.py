@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aws_cdk import App
+
+from infra.app import build
+from infra.packaging import REPOSITORY
+from tests.infra.template import Template
+
+CDK_JSON = json.loads((REPOSITORY / "cdk.json").read_text())
+SANDBOX_ASSETS = "imagify-test-assets"
+FROM_THE_COMMAND_LINE = {
+    "aws:cdk:enable-path-metadata": True,
+    "aws:cdk:enable-asset-metadata": True,
+}
+"""What `cdk synth` adds to the context, so that these templates are the ones it makes."""
+
+
+def make_app(folder: Path, **context: Any) -> App:
+    """The app as the CDK starts it, with cdk.json's context and some more."""
+    return App(
+        analytics_reporting=False,
+        context={**CDK_JSON["context"], **FROM_THE_COMMAND_LINE, **context},
+        outdir=str(folder),
+    )
+
+
+def synthesize(folder: Path, **context: Any) -> Template:
+    """The template; cdk-nag's findings make this raise, as they make `cdk synth` fail."""
+    app = make_app(folder, **context)
+    stack = build(app)
+    app.synth()
+    return Template(json.loads((folder / stack.template_file).read_text()), folder)
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """What AWS gets with the settings in cdk.json."""
+    return synthesize(tmp_path_factory.mktemp("aws"))
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """What the emulator gets with the same settings."""
+    return synthesize(tmp_path_factory.mktemp("sandbox"), sandbox=SANDBOX_ASSETS)
+
+
+TWO_ROUTES = (
+    {"model": "stability.stable-image-core-v1:1", "region": "us-west-2"},
+    {
+        "model": "amazon.titan-image-generator-v2:0",
+        "region": "eu-west-1",
+        "rate_per_second": 1.5,
+        "p95_seconds": 9.0,
+    },
+)
+
+
+@pytest.fixture(scope="session")
+def two_routes(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """What AWS gets with every setting turned round, as the command line would give them."""
+    settings = {
+        "routes": TWO_ROUTES,
+        "force_retired_models": True,
+        "alarm_email": "ops@example.com",
+        "removal": "destroy",
+        "allowed_origins": ["https://imagify.example.com"],
+        "attempts_max": 5,
+        "log_retention_days": 90,
+    }
+    return synthesize(tmp_path_factory.mktemp("two-routes"), imagify=json.dumps(settings))

@@ -1,0 +1,114 @@
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.models.catalogue import MODELS, find
+from common.models.spec import ModelSpec
+from common.routes import Route
+from infra.app import build
+from infra.config import DEFAULT_ROUTES, Config, ConfigError, check_routes, parse
+from tests.infra.conftest import CDK_JSON, make_app
+
+TODAY = date(2026, 11, 23)
+CORE = "stability.stable-image-core-v1:1"
+TITAN = "amazon.titan-image-generator-v2:0"
+
+
+def test_cdk_json_says_what_the_defaults_are() -> None:
+    assert parse(CDK_JSON["context"]["imagify"]) == Config()
+
+
+def test_the_default_route_can_be_used_today() -> None:
+    check_routes(DEFAULT_ROUTES, today=TODAY, forced=False)
+    (route,) = DEFAULT_ROUTES
+    assert (route.model, route.region) == (CORE, "us-west-2")
+    assert (route.rate_per_second, route.p95_seconds) == (2, 14)
+
+
+def test_the_command_lines_json_text_is_read() -> None:
+    assert parse(json.dumps({"attempts_max": 5})).attempts_max == 5
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        ("{", "not JSON"),
+        ("[]", "imagify"),
+        ({"home_region": "Singapore"}, "home_region"),
+        ({"routes": []}, "routes"),
+        ({"routes": [{"model": CORE}]}, "routes.0.region"),
+        ({"routes": [{"model": CORE, "region": "us-west-2", "rate_per_second": 0}]}, "rate"),
+        ({"attempts_max": 0}, "attempts_max"),
+        ({"removal": "maybe"}, "removal"),
+        ({"log_retention_days": 12}, "log_retention_days"),
+        ({"atempts_max": 3}, "atempts_max"),
+    ],
+)
+def test_a_wrong_setting_is_named(raw: Any, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        parse(raw)
+
+
+def test_a_retired_model_is_refused_with_its_date_and_what_to_use() -> None:
+    spec = find(TITAN)
+    assert spec is not None
+    assert spec.replaced_by is not None
+    routes = [Route(model=TITAN, region="us-west-2")]
+    with pytest.raises(ConfigError, match=r"left Bedrock on 2026-06-30") as refused:
+        check_routes(routes, today=TODAY, forced=False)
+    assert spec.replaced_by in str(refused.value)
+
+
+def test_a_retired_model_passes_when_forced() -> None:
+    check_routes([Route(model=TITAN, region="us-west-2")], today=TODAY, forced=True)
+
+
+@pytest.mark.parametrize("model", [model for model in MODELS if model.end_of_life])
+def test_every_model_with_an_end_is_refused_from_that_day_on(model: ModelSpec) -> None:
+    assert model.end_of_life is not None
+    route = Route(model=model.model_id, region="us-west-2")
+    with pytest.raises(ConfigError, match=str(model.end_of_life)):
+        check_routes([route], today=model.end_of_life, forced=False)
+
+
+def test_a_region_without_the_model_is_refused_with_those_that_have_it() -> None:
+    routes = [Route(model=CORE, region="ap-southeast-1")]
+    with pytest.raises(ConfigError, match=r"cannot be invoked in ap-southeast-1, but in us-west-2"):
+        check_routes(routes, today=TODAY, forced=False)
+    check_routes(routes, today=TODAY, forced=True)
+
+
+@pytest.mark.parametrize("forced", [True, False])
+def test_an_unknown_model_is_refused_even_when_forced(*, forced: bool) -> None:
+    routes = [Route(model="acme.painter-v1:0", region="us-west-2")]
+    with pytest.raises(ConfigError, match="not known") as refused:
+        check_routes(routes, today=TODAY, forced=forced)
+    assert CORE in str(refused.value)
+
+
+def test_a_route_listed_twice_is_refused() -> None:
+    route = Route(model=CORE, region="us-west-2")
+    with pytest.raises(ConfigError, match="once"):
+        check_routes([route, route], today=TODAY, forced=False)
+
+
+def test_more_workers_than_a_queue_can_feed_are_refused() -> None:
+    route = Route(model=CORE, region="us-west-2", rate_per_second=100, p95_seconds=14)
+    with pytest.raises(ConfigError, match="1400 workers"):
+        check_routes([route], today=TODAY, forced=False)
+
+
+def test_a_retired_model_stops_the_synthesis(tmp_path: Path) -> None:
+    app = make_app(tmp_path, imagify={"routes": [{"model": TITAN, "region": "us-west-2"}]})
+    with pytest.raises(ConfigError, match="2026-06-30"):
+        build(app)
+
+
+def test_the_sandbox_flag_must_name_a_bucket(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="names a bucket"):
+        build(make_app(tmp_path, sandbox=True))

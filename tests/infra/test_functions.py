@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import importlib
+
+import pytest
+
+from common.routes import Route
+from common.settings import (
+    AccountsSettings,
+    Settings,
+    StatusSettings,
+    SubmitSettings,
+    WorkerSettings,
+)
+from common.sizing import TIMEOUTS, worker_concurrency
+from infra.functions import environment
+from tests.infra.conftest import TWO_ROUTES
+from tests.infra.template import FUNCTIONS, Template
+
+SETTINGS: dict[str, type[Settings]] = {
+    "submit": SubmitSettings,
+    "worker": WorkerSettings,
+    "status": StatusSettings,
+    "accounts": AccountsSettings,
+}
+POWERTOOLS = {
+    "POWERTOOLS_SERVICE_NAME",
+    "POWERTOOLS_METRICS_NAMESPACE",
+    "POWERTOOLS_LOG_LEVEL",
+}
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_functions_variables_are_just_those_that_its_settings_read(
+    aws: Template, name: str
+) -> None:
+    given = aws.environment(name)
+    assert set(given) - POWERTOOLS == set(SETTINGS[name].variables().values())
+    assert set(given) >= POWERTOOLS
+    assert given["POWERTOOLS_SERVICE_NAME"] == name
+    assert given["POWERTOOLS_METRICS_NAMESPACE"] == "Imagify"
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_a_functions_settings_can_be_read_from_its_variables(aws: Template, name: str) -> None:
+    settings = SETTINGS[name].from_env(aws.environment(name))
+    assert settings.home_region == "ap-southeast-1"
+
+
+def test_settings_point_at_the_right_things(aws: Template) -> None:
+    settings = WorkerSettings.from_env(aws.environment("worker"))
+    assert settings.jobs_table == "Storage/Jobs"
+    assert settings.users_table == "Storage/Users"
+    assert settings.ledger_table == "Storage/Ledger"
+    assert settings.routes_table == "Storage/Routes"
+    assert settings.images_bucket == "Storage/Images"
+    assert settings.queue_url == "Queue/Jobs"
+    assert settings.model_read_seconds == TIMEOUTS.model_read_seconds
+    assert settings.slot_wait_seconds_max == TIMEOUTS.slot_wait_seconds_max
+    assert settings.lease_seconds == TIMEOUTS.lease_seconds
+
+
+def test_routes_reach_the_functions_unchanged(two_routes: Template) -> None:
+    routes = tuple(Route.model_validate(route) for route in TWO_ROUTES)
+    assert WorkerSettings.from_env(two_routes.environment("worker")).routes == routes
+    assert SubmitSettings.from_env(two_routes.environment("submit")).routes == routes
+
+
+def test_a_setting_without_a_value_is_refused() -> None:
+    with pytest.raises(ValueError, match="AccountsSettings"):
+        environment(AccountsSettings, {"home_region": "ap-southeast-1"})
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_handler_string_imports(aws: Template, name: str) -> None:
+    module, _, attribute = aws.function(name)["Handler"].rpartition(".")
+    assert callable(getattr(importlib.import_module(module), attribute))
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_functions_run_what_the_package_was_built_for(aws: Template, name: str) -> None:
+    function = aws.function(name)
+    assert function["Runtime"] == "python3.13"
+    assert function["Architectures"] == ["arm64"]
+    assert function["MemorySize"] >= 512
+    assert function["TracingConfig"] == {"Mode": "Active"}
+
+
+def test_timeouts_nest(aws: Template) -> None:
+    queue = aws.of_type("AWS::SQS::Queue")["Queue/Jobs"]
+    worker = WorkerSettings.from_env(aws.environment("worker"))
+    assert (
+        worker.slot_wait_seconds_max + worker.model_read_seconds
+        < aws.function("worker")["Timeout"]
+        < worker.lease_seconds
+        < queue["VisibilityTimeout"]
+    )
+
+
+def test_no_function_outlasts_its_caller(aws: Template) -> None:
+    api_gateway_seconds, cognito_seconds = 30, 5
+    assert aws.function("submit")["Timeout"] < api_gateway_seconds
+    assert aws.function("status")["Timeout"] < api_gateway_seconds
+    assert aws.function("accounts")["Timeout"] <= cognito_seconds
+
+
+def test_one_message_a_batch_and_only_failed_ones_come_back(aws: Template) -> None:
+    source = aws.one("AWS::Lambda::EventSourceMapping")
+    assert aws.text(source["EventSourceArn"]) == "Queue/Jobs.Arn"
+    assert aws.text(source["FunctionName"]) == "Functions/Worker"
+    assert source["BatchSize"] == 1
+    assert source["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+def test_concurrency_is_littles_law_for_pollers_and_workers_alike(aws: Template) -> None:
+    source = aws.one("AWS::Lambda::EventSourceMapping")
+    assert source["ScalingConfig"]["MaximumConcurrency"] == 2 * 14
+    assert aws.function("worker")["ReservedConcurrentExecutions"] == 2 * 14
+
+
+def test_a_second_route_adds_workers(two_routes: Template) -> None:
+    expected = worker_concurrency([Route.model_validate(route) for route in TWO_ROUTES])
+    assert expected == 42  # 2 × 14 + 1.5 × 9, rounded up
+    source = two_routes.one("AWS::Lambda::EventSourceMapping")
+    assert source["ScalingConfig"]["MaximumConcurrency"] == expected
+    assert two_routes.function("worker")["ReservedConcurrentExecutions"] == expected
+
+
+def test_every_function_has_logs_of_its_own_with_an_end(aws: Template) -> None:
+    groups = aws.of_type("AWS::Logs::LogGroup")
+    assert {group["RetentionInDays"] for group in groups.values()} == {30}
+    used = [aws.text(aws.function(name)["LoggingConfig"]["LogGroup"]) for name in FUNCTIONS]
+    assert len(set(used)) == len(FUNCTIONS)
+    assert set(used) <= set(groups)
+
+
+def test_log_retention_is_a_setting(two_routes: Template) -> None:
+    groups = two_routes.of_type("AWS::Logs::LogGroup").values()
+    assert {group["RetentionInDays"] for group in groups} == {90}
