@@ -36,7 +36,7 @@ class SubmitRequest(Body):
     negative_prompt: Annotated[str | None, Field(min_length=1, max_length=PROMPT_CHARS_MAX)] = None
     aspect_ratio: str = "1:1"
     seed: Annotated[int | None, Field(ge=0)] = None
-    """None, or absent: the model chooses."""
+    """None, absent or 0: one is chosen, and the job says which."""
     model: str | None = None
     """None, or absent: the first of `GET /models`."""
 

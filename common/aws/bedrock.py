@@ -10,29 +10,30 @@ from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
 
 from common.aws.errors import error_code
 from common.errors import (
+    ContentRefused,
     ImagifyError,
     ModelFailed,
     ModelRejected,
     ModelThrottled,
     ModelTimedOut,
 )
+from common.models.answers import tells_of_filter
 from common.routes import Route
 
 if TYPE_CHECKING:
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
 
-THROTTLED = frozenset(
-    {"ThrottlingException", "ModelNotReadyException", "ServiceQuotaExceededException"}
-)
-TIMED_OUT = frozenset({"ModelTimeoutException"})
-REJECTED = frozenset(
-    {
-        "ValidationException",
-        "AccessDeniedException",
-        "ResourceNotFoundException",
-        "UnrecognizedClientException",
-    }
-)
+KINDS: Mapping[str, type[ImagifyError]] = {
+    "ThrottlingException": ModelThrottled,
+    "ModelNotReadyException": ModelThrottled,
+    "ServiceQuotaExceededException": ModelThrottled,
+    "ModelTimeoutException": ModelTimedOut,
+    "ValidationException": ModelRejected,
+    "AccessDeniedException": ModelRejected,
+    "ResourceNotFoundException": ModelRejected,
+    "UnrecognizedClientException": ModelRejected,
+}
+"""What an error code means; any other is worth another try."""
 THROTTLED_RETRY_AFTER_SECONDS = 5.0
 
 
@@ -71,13 +72,10 @@ def model_error(error: ClientError | BotoCoreError) -> ImagifyError:
     if not isinstance(error, ClientError):
         return ModelFailed(f"The model could not be reached: {type(error).__name__}.")
     code = error_code(error)
-    if code in THROTTLED:
-        return ModelThrottled(
-            f"The model's service answered {code}.",
-            retry_after_seconds=THROTTLED_RETRY_AFTER_SECONDS,
-        )
-    if code in TIMED_OUT:
-        return ModelTimedOut(f"The model's service answered {code}.")
-    if code in REJECTED:
-        return ModelRejected(f"The model's service answered {code}.")
-    return ModelFailed(f"The model's service answered {code}.")
+    kind = KINDS.get(code, ModelFailed)
+    said = f"The model's service answered {code}."
+    if kind is ModelThrottled:
+        return ModelThrottled(said, retry_after_seconds=THROTTLED_RETRY_AFTER_SECONDS)
+    if kind is ModelRejected and tells_of_filter(str(error)):
+        return ContentRefused("The model's content filter refused the prompt.")
+    return kind(said)

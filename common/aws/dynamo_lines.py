@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from common.aws.errors import ConditionFailed, service_errors
 from common.aws.records import from_item, to_item
 from common.errors import ServiceFailed
-from common.pacing import Line, Slot, interval_us
+from common.pacing import UNSLOWED, Line, Slot, interval_us
 from common.routes import Route
 
 if TYPE_CHECKING:
@@ -62,8 +62,14 @@ class DynamoLines:
             self._client.update_item(
                 TableName=self._table,
                 Key=to_item({"route": route.name}),
-                UpdateExpression="ADD next_us :by, push_us :by",
-                ExpressionAttributeValues=to_item({":by": by_us}),
+                UpdateExpression=(
+                    "SET slowdown_permille = if_not_exists(slowdown_permille, :unslowed), "
+                    "calm_at_us = if_not_exists(calm_at_us, :none) "
+                    "ADD next_us :by, push_us :by"
+                ),
+                ExpressionAttributeValues=to_item(
+                    {":by": by_us, ":unslowed": UNSLOWED, ":none": 0}
+                ),
             )
 
     def adapt(self, route: Route, *, seen: Line, wanted: Line) -> bool:
@@ -72,9 +78,12 @@ class DynamoLines:
             self._update(
                 route,
                 "SET slowdown_permille = :slowdown, calm_at_us = :calm, "
-                "next_us = next_us + :by, push_us = push_us + :by",
-                "slowdown_permille = :seen_slowdown AND calm_at_us = :seen_calm",
+                "next_us = if_not_exists(next_us, :none) + :by, "
+                "push_us = if_not_exists(push_us, :none) + :by",
+                "attribute_not_exists(slowdown_permille) "
+                "OR (slowdown_permille = :seen_slowdown AND calm_at_us = :seen_calm)",
                 {
+                    ":none": 0,
                     ":slowdown": wanted.slowdown_permille,
                     ":calm": wanted.calm_at_us,
                     ":by": wanted.push_us - seen.push_us,

@@ -36,7 +36,7 @@ _MEGAPIXEL: Mapping[str, Size] = MappingProxyType(
         "9:21": Size(640, 1536),
     }
 )
-"""Nova Canvas takes the same: sides in sixteens from 320 to 4,096, no longer than 4:1."""
+"""Nova Canvas takes the same: sides in sixteens, 320 to 4,096, at most 4:1 [unconfirmed]."""
 
 _TITAN: Mapping[str, Size] = MappingProxyType(
     {
@@ -55,7 +55,7 @@ _TITAN: Mapping[str, Size] = MappingProxyType(
         "11:5": Size(1408, 640),
     }
 )
-"""Titan draws these and no others (AWS documentation); each ratio's largest."""
+"""Titan draws these and no others; each ratio's largest [unconfirmed]."""
 
 _STABILITY_PROMPT_CHARS_MAX = 10_000
 _STABILITY_SEED_MAX = 4_294_967_294

@@ -34,10 +34,11 @@ def submit_job(
     with another request before; then nothing has changed.
     """
     spec = _model_of(request, routes)
+    job_id = job_id_for(user_id, key)
     wanted = Job(
-        job_id=job_id_for(user_id, key),
+        job_id=job_id,
         user_id=user_id,
-        request=_checked(request, spec),
+        request=_checked(request, spec, seed=_seed_for(job_id, spec)),
         fingerprint=_fingerprint(request),
         cost=spec.cost_credits,
         created_at=now,
@@ -71,8 +72,11 @@ def _model_of(request: SubmitRequest, routes: Sequence[Route]) -> ModelSpec:
     return spec
 
 
-def _checked(request: SubmitRequest, spec: ModelSpec) -> ImageRequest:
-    """The request within the model's limits. Raises InvalidRequest, with a code for each."""
+def _checked(request: SubmitRequest, spec: ModelSpec, *, seed: int) -> ImageRequest:
+    """The request within the model's limits, with `seed` where it chose none.
+
+    Raises InvalidRequest, with a code for each limit.
+    """
     for name, text in (("prompt", request.prompt), ("negative_prompt", request.negative_prompt)):
         if text is not None and len(text) > spec.prompt_chars_max:
             raise InvalidRequest(
@@ -97,8 +101,17 @@ def _checked(request: SubmitRequest, spec: ModelSpec) -> ImageRequest:
         model=spec.model_id,
         aspect_ratio=request.aspect_ratio,
         negative_prompt=request.negative_prompt,
-        seed=request.seed,
+        seed=request.seed or seed,
     )
+
+
+def _seed_for(job_id: str, spec: ModelSpec) -> int:
+    """A seed of the job's own, never 0: models read that as none, and some then use a fixed one.
+
+    Every attempt draws the same image, and the owner can see which seed made it.
+    """
+    digest = hashlib.sha256(job_id.encode()).digest()
+    return 1 + int.from_bytes(digest[:8], "big") % spec.seed_max
 
 
 def _fingerprint(request: SubmitRequest) -> str:

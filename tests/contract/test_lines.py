@@ -19,19 +19,7 @@ from common.pacing import (
     slowed,
 )
 from common.routes import Route
-from tests.contract.backends import EMULATOR, MEMORY, MOTO, at_once, on_threads, raised
-
-missing_item = pytest.mark.xfail(strict=True, reason="DynamoLines cannot use an item of a push")
-over_missing_items = pytest.mark.parametrize(
-    "backend",
-    [
-        MEMORY,
-        pytest.param(MOTO, marks=missing_item),
-        pytest.param(EMULATOR, marks=[missing_item, pytest.mark.emulator]),
-    ],
-    indirect=True,
-)
-"""The item of a line can vanish under its workers: somebody deletes it, or restores the table."""
+from tests.contract.backends import at_once, on_threads, raised
 
 NOW = 1_800_000_000 * US
 FAR = NOW + 3600 * US
@@ -108,7 +96,6 @@ def test_a_push_moves_what_comes_and_tells_those_who_wait(lines: LineStore, rout
     assert take(lines, route).start_us == first.start_us + interval_us(route, UNSLOWED) + 1_500
 
 
-@over_missing_items
 def test_a_line_that_was_only_pushed_can_be_used(lines: LineStore, route: Route) -> None:
     lines.push(route, by_us=1_000)
     assert take(lines, route).start_us == NOW
@@ -172,7 +159,6 @@ def test_slots_taken_since_it_was_seen_do_not_hinder_adapting(
     assert read(lines, route).next_us == expected
 
 
-@over_missing_items
 def test_a_fresh_line_can_be_adapted(lines: LineStore, route: Route) -> None:
     seen = read(lines, route)
     assert lines.adapt(route, seen=seen, wanted=slowed(seen, now_us=NOW))
