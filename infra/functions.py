@@ -35,6 +35,10 @@ from infra.queue import JobsQueue
 from infra.storage import EMAIL_INDEX, IMAGES, USER_INDEX, Storage
 
 API_TIMEOUT_SECONDS = 15
+API_MEMORY_MIB = 1024
+"""Processor time comes with memory, and somebody waits for these."""
+WORKER_MEMORY_MIB = 512
+"""A worker mostly waits for its model, and holds one image of a few MB."""
 TRIGGER_TIMEOUT_SECONDS = 5
 """Cognito waits no longer for a trigger."""
 
@@ -121,7 +125,7 @@ class Functions(Construct):
                 "model_read_seconds": str(TIMEOUTS.model_read_seconds),
                 "lease_seconds": str(TIMEOUTS.lease_seconds),
             },
-            memory_mib=1024,
+            memory_mib=WORKER_MEMORY_MIB,
             timeout_seconds=TIMEOUTS.function_seconds,
             reserved_concurrency=concurrency,
         )
@@ -205,7 +209,7 @@ class Functions(Construct):
         settings: type[Settings],
         values: Mapping[str, str],
         *,
-        memory_mib: int = 512,
+        memory_mib: int = API_MEMORY_MIB,
         timeout_seconds: int = API_TIMEOUT_SECONDS,
         reserved_concurrency: int | None = None,
     ) -> lambda_.Function:
