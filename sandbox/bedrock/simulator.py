@@ -245,6 +245,8 @@ class _Silence(Response):
 class _Severed(Response):
     """The first half of an answer, then nothing; without a body, not even its head."""
 
+    media_type = "application/json"
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         transport: asyncio.Transport = scope["state"]["transport"]
         if self.body:

@@ -83,13 +83,15 @@ def fit(text: str, *, width: float, height: float, sizes: range) -> tuple[Font, 
 def _pieces(text: str, face: Font, width: float) -> list[str]:
     """The words, those too long for a line in pieces."""
     pieces: list[str] = []
+    advances: dict[str, float] = {}
     for word in text.split():
-        rest = word
-        while face.getlength(rest) > width:
-            cut = len(rest) - 1
-            while cut > 1 and face.getlength(rest[:cut]) > width:
-                cut -= 1
-            pieces.append(rest[:cut])
-            rest = rest[cut:]
-        pieces.append(rest)
+        start, used = 0, 0.0
+        for place, char in enumerate(word):
+            if char not in advances:
+                advances[char] = face.getlength(char)
+            if used + advances[char] > width and place > start:
+                pieces.append(word[start:place])
+                start, used = place, 0.0
+            used += advances[char]
+        pieces.append(word[start:])
     return pieces
