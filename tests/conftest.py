@@ -1,0 +1,15 @@
+"""What every test is run with: the functions' environment, and Hypothesis without a clock."""
+
+from __future__ import annotations
+
+import os
+
+from hypothesis import settings
+
+# The metrics' namespace is read when `common.observability` is imported, as in Lambda.
+os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Imagify"
+os.environ["POWERTOOLS_SERVICE_NAME"] = "test"
+os.environ["POWERTOOLS_LOG_LEVEL"] = "INFO"
+
+settings.register_profile("imagify", deadline=None, database=None, print_blob=True)
+settings.load_profile("imagify")

@@ -1,0 +1,294 @@
+"""The whole service on fakes: ports that can die under a call, and an auditor of the promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, TypeVar, cast
+
+from common import credits as ledger
+from common.api import SubmitRequest
+from common.credits import EntryKind, LedgerEntry
+from common.jobs import Job, JobStatus
+from common.pacing import Pacer
+from common.ports import User
+from common.routes import Route
+from common.services import AccountsServices, StatusServices, SubmitServices, WorkerServices
+from common.settings import AccountsSettings, StatusSettings, SubmitSettings, WorkerSettings
+from common.sizing import TIMEOUTS
+from functions.submit.submit_job import submit_job
+from functions.worker.generate_image import Again, Delivery, Outcome, generate_image
+from tests.fakes import (
+    CountedIds,
+    FakeModel,
+    ManualClock,
+    MemoryImages,
+    MemoryJobStore,
+    MemoryLines,
+    MemoryQueue,
+    MemoryTables,
+    MemoryUserStore,
+    Message,
+)
+
+CORE = Route(model="stability.stable-image-core-v1:1", region="us-west-2")
+ULTRA = Route(model="stability.stable-image-ultra-v1:1", region="us-west-2")
+TITAN = Route(model="amazon.titan-image-generator-v2:0", region="us-east-1")
+PROMPT = "a lighthouse at dawn"
+CORE_COST = 2
+CREDITS = 50
+SPARE_DELIVERIES = 2
+"""As the stack's queue has it: deliveries beyond the attempts before a message is a dead letter."""
+
+Port = TypeVar("Port")
+
+
+class ProcessDied(BaseException):
+    """The process ended here: nothing in it can catch this."""
+
+
+@dataclass
+class Fate:
+    """Which call of any port the process dies at; each call is noted, `port.method`."""
+
+    at: int | None = None
+    after: bool = False
+    """Die when the call has been made and its answer is on its way, instead of before it."""
+    calls: list[str] = field(default_factory=list)
+
+    def call(self, name: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        self.calls.append(name)
+        dies = self.at == len(self.calls)
+        if dies and not self.after:
+            raise ProcessDied(f"before {name}")
+        answer = method(*args, **kwargs)
+        if dies:
+            raise ProcessDied(f"after {name}")
+        return answer
+
+
+class _Mortal:
+    """A port whose every call is noted, and may be the last."""
+
+    def __init__(self, name: str, port: object, fate: Fate) -> None:
+        self._name = name
+        self._port = port
+        self._fate = fate
+
+    def __getattr__(self, method: str) -> Any:
+        real = getattr(self._port, method)
+        name = f"{self._name}.{method}"
+        return lambda *args, **kwargs: self._fate.call(name, real, *args, **kwargs)
+
+
+def mortal(name: str, port: Port, fate: Fate) -> Port:
+    """The port, dying as `fate` has it."""
+    return cast("Port", _Mortal(name, port, fate))
+
+
+class World:
+    """One region of the service, standing still until told to move."""
+
+    def __init__(
+        self,
+        *,
+        model: FakeModel | None = None,
+        routes: Sequence[Route] = (CORE,),
+        attempts_max: int = 3,
+        active_jobs_max: int = 10,
+        welcome_credits: int = CREDITS,
+    ) -> None:
+        self.clock = ManualClock()
+        self.tables = MemoryTables()
+        self.jobs = MemoryJobStore(self.tables)
+        self.users = MemoryUserStore(self.tables)
+        self.queue = MemoryQueue(self.clock, visibility_seconds=TIMEOUTS.visibility_seconds)
+        self.images = MemoryImages()
+        self.lines = MemoryLines()
+        self.model = model or FakeModel()
+        self.fate = Fate()
+        self.ids = CountedIds()
+        self.dead_letters: list[Message] = []
+        self._jobs_values = {
+            "home_region": "ap-southeast-1",
+            "jobs_table": "Jobs",
+            "users_table": "Users",
+            "ledger_table": "Ledger",
+            "images_bucket": "images",
+            "routes": tuple(routes),
+        }
+        self.submit_settings = SubmitSettings.model_validate(
+            {**self._jobs_values, "queue_url": "queue", "active_jobs_max": active_jobs_max}
+        )
+        self.worker_settings = WorkerSettings.model_validate(
+            {
+                **self._jobs_values,
+                "queue_url": "queue",
+                "routes_table": "Routes",
+                "attempts_max": attempts_max,
+                "slot_wait_seconds_max": TIMEOUTS.slot_wait_seconds_max,
+                "model_read_seconds": TIMEOUTS.model_read_seconds,
+                "lease_seconds": TIMEOUTS.lease_seconds,
+            }
+        )
+        self.accounts_settings = AccountsSettings(
+            home_region="ap-southeast-1",
+            users_table="Users",
+            ledger_table="Ledger",
+            welcome_credits=welcome_credits,
+        )
+
+    def submit_services(self) -> SubmitServices:
+        return SubmitServices(
+            settings=self.submit_settings,
+            jobs=mortal("jobs", self.jobs, self.fate),
+            queue=mortal("queue", self.queue, self.fate),
+            images=self.images,
+            now=self.clock,
+            new_id=self.ids,
+        )
+
+    def worker_services(self) -> WorkerServices:
+        return WorkerServices(
+            settings=self.worker_settings,
+            jobs=mortal("jobs", self.jobs, self.fate),
+            queue=mortal("queue", self.queue, self.fate),
+            images=mortal("images", self.images, self.fate),
+            models=mortal("models", self.model, self.fate),
+            pacer=Pacer(
+                mortal("lines", self.lines, self.fate),
+                now_us=self.clock.now_us,
+                sleep=self.clock.sleep,
+                wait_seconds_max=self.worker_settings.slot_wait_seconds_max,
+            ),
+            now=self.clock,
+            new_id=self.ids,
+            sleep=self.clock.sleep,
+        )
+
+    def status_services(self) -> StatusServices:
+        return StatusServices(
+            settings=StatusSettings.model_validate(self._jobs_values),
+            jobs=mortal("jobs", self.jobs, self.fate),
+            images=self.images,
+            now=self.clock,
+        )
+
+    def accounts_services(self) -> AccountsServices:
+        return AccountsServices(
+            settings=self.accounts_settings,
+            users=mortal("users", self.users, self.fate),
+            now=self.clock,
+            new_id=self.ids,
+        )
+
+    def person(self, user_id: str = "usr_ann", *, available: int = CREDITS) -> str:
+        """A user with credits that the ledger explains."""
+        now = self.clock()
+        entry = ledger.grant(user_id, amount=available, cause="welcome", reason="", now=now)
+        balance = ledger.apply(ledger.Balance(), entry, active_jobs_max=None)
+        user = User(
+            user_id=user_id, email=f"{user_id}@example.com", created_at=now, balance=balance
+        )
+        return self.users.create(user, entry)
+
+    def submit(
+        self, user_id: str = "usr_ann", *, key: str = "key-1", prompt: str = PROMPT, **asked: Any
+    ) -> Job:
+        """Submit as the handler does."""
+        given = self.submit_services()
+        return submit_job(
+            SubmitRequest(prompt=prompt, **asked),
+            user_id=user_id,
+            key=key,
+            jobs=given.jobs,
+            queue=given.queue,
+            routes=given.settings.routes,
+            active_jobs_max=given.settings.active_jobs_max,
+            now=given.now(),
+        )
+
+    def submitted(self, **asked: Any) -> Job:
+        """A person's first job."""
+        self.person()
+        return self.submit(**asked)
+
+    def job(self, job_id: str) -> Job:
+        """The job as it is stored."""
+        job = self.jobs.get(job_id)
+        assert job is not None
+        return job
+
+    def work(self, message: Message) -> Outcome:
+        """Work on a delivery as the handler and SQS do."""
+        delivery = Delivery(job_id=message.job_id, message_id=message.message_id)
+        outcome = generate_image(delivery, self.worker_services())
+        if isinstance(outcome, Again):
+            self.queue.hide(message.receipt_handle, seconds=outcome.seconds)
+        else:
+            self.queue.delete(message.receipt_handle)
+        return outcome
+
+    def work_once(self) -> Outcome:
+        """Wait for the next message, and work on it."""
+        return self.work(self.next_message())
+
+    def next_message(self, *, patience: timedelta = timedelta(minutes=16)) -> Message:
+        """The next delivery, whenever it comes; what came too often is a dead letter instead."""
+        deadline = self.clock() + patience
+        while True:
+            message = self.queue.receive()
+            if message is None:
+                assert self.clock() < deadline, "no message is left"
+                self.clock.advance(1)
+            elif message.receive_count > self.worker_settings.attempts_max + SPARE_DELIVERIES:
+                self.queue.delete(message.receipt_handle)
+                self.dead_letters.append(message)
+            else:
+                return message
+
+    def work_until_terminal(self, job_id: str, *, deliveries_max: int = 20) -> Job:
+        """Deliver, again and again, until the job is over; a death is a delivery too."""
+        for _delivery in range(deliveries_max):
+            if self.job(job_id).terminal:
+                return self.job(job_id)
+            try:
+                self.work_once()
+            except ProcessDied:
+                continue
+        raise AssertionError(f"{job_id} is {self.job(job_id).status} for ever")
+
+    def entries(self, user_id: str = "usr_ann") -> list[LedgerEntry]:
+        """The user's ledger."""
+        return [entry for entry in self.tables.ledger.values() if entry.user_id == user_id]
+
+    def kinds(self, user_id: str = "usr_ann") -> list[EntryKind]:
+        """Why the user's credits moved, the welcome left out."""
+        kinds = [entry.kind for entry in self.entries(user_id)]
+        return [kind for kind in kinds if kind is not EntryKind.GRANT]
+
+    def audit(self) -> None:
+        """Every balance is the sum of its entries, and every hold is where its job says."""
+        for user in self.tables.users.values():
+            entries = self.entries(user.user_id)
+            jobs = [job for job in self.tables.jobs.values() if job.user_id == user.user_id]
+            open_jobs = [job for job in jobs if not job.terminal]
+            assert user.balance.available == sum(entry.available for entry in entries) >= 0
+            assert user.balance.held == sum(entry.held for entry in entries)
+            assert user.balance.held == sum(job.cost for job in open_jobs)
+            assert user.balance.active_jobs == len(open_jobs)
+            for job in jobs:
+                found = sorted(entry.kind for entry in entries if entry.job_id == job.job_id)
+                assert found == sorted(RESOLVED[job.status])
+
+
+RESOLVED: dict[JobStatus, list[EntryKind]] = {
+    JobStatus.QUEUED: [EntryKind.HOLD],
+    JobStatus.GENERATING: [EntryKind.HOLD],
+    JobStatus.STALLED: [EntryKind.HOLD],
+    JobStatus.SUCCEEDED: [EntryKind.HOLD, EntryKind.SETTLE],
+    JobStatus.FAILED: [EntryKind.HOLD, EntryKind.RELEASE],
+    JobStatus.CANCELED: [EntryKind.HOLD, EntryKind.RELEASE],
+}
+"""The ledger entries of a job in each state."""
