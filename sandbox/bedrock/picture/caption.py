@@ -15,6 +15,8 @@ FONT_PACKAGE = "font_source_sans_pro"
 CAPTION_CHARS_MAX = 1500
 """No caption is longer, whatever the prompt."""
 ELLIPSIS = "…"
+LEADING = 1.32
+"""From line to line, in font sizes."""
 _NOT_DRAWN = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "So"})
 """Unicode categories that no font here has: controls, unassigned, emoji and other signs."""
 _EMOJI_FROM = 0x10000
@@ -67,17 +69,30 @@ def wrap(text: str, face: Font, *, width: float, lines_max: int) -> list[str]:
 
 
 def fit(text: str, *, width: float, height: float, sizes: range) -> tuple[Font, int, list[str]]:
-    """The largest of the sizes, tried in order, whose lines fit; the last one is cut short.
+    """The first of the sizes, which go down, whose lines fit; at the last one the text is cut.
 
     Gives the font, the height of a line and the lines.
     """
-    for size in sizes:
-        face, line_height = font(size), round(size * 1.32)
-        lines_max = max(1, int(height / line_height))
-        lines = wrap(text, face, width=width, lines_max=lines_max + 1)
+    low, high = 0, len(sizes) - 1
+    while low < high:
+        middle = (low + high) // 2
+        lines_max = _lines_max(height, sizes[middle])
+        lines = wrap(text, font(sizes[middle]), width=width, lines_max=lines_max + 1)
         if len(lines) <= lines_max:
-            return face, line_height, lines
-    return face, line_height, wrap(text, face, width=width, lines_max=lines_max)
+            high = middle
+        else:
+            low = middle + 1
+    size = sizes[low]
+    lines = wrap(text, font(size), width=width, lines_max=_lines_max(height, size))
+    return font(size), _line_height(size), lines
+
+
+def _line_height(size: int) -> int:
+    return round(size * LEADING)
+
+
+def _lines_max(height: float, size: int) -> int:
+    return max(1, int(height / _line_height(size)))
 
 
 def _pieces(text: str, face: Font, width: float) -> list[str]:
