@@ -12,10 +12,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from common.errors import NoFreeSlot
+from common.errors import NoFreeSlot, ServiceFailed
 from common.routes import Route
 
 US = 1_000_000
@@ -202,10 +203,12 @@ class Pacer:
                 raise self._too_far(min(line.next_us for line in lines.values()))
 
     def _adapt(self, route: Route, change: Callable[..., Line]) -> None:
-        seen = self._lines.read([route])[route.name]
-        wanted = change(seen, now_us=self._now_us())
-        if wanted != seen:
-            self._lines.adapt(route, seen=seen, wanted=wanted)
+        # What the model has just answered counts for more: the next start can adapt the line.
+        with suppress(ServiceFailed):
+            seen = self._lines.read([route])[route.name]
+            wanted = change(seen, now_us=self._now_us())
+            if wanted != seen:
+                self._lines.adapt(route, seen=seen, wanted=wanted)
 
     def _sleep_until(self, moment_us: int) -> None:
         while (left_us := moment_us - self._now_us()) > 0:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Callable
 
+import pytest
 from hypothesis import settings
 
 # The metrics' namespace is read when `common.observability` is imported, as in Lambda.
@@ -13,3 +16,15 @@ os.environ["POWERTOOLS_LOG_LEVEL"] = "INFO"
 
 settings.register_profile("imagify", deadline=None, database=None, print_blob=True)
 settings.load_profile("imagify")
+
+
+@pytest.fixture
+def written(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Callable[[], str]:
+    """All that was logged and printed since the last time."""
+    from common.observability import logger  # noqa: PLC0415 - after the environment is set
+
+    for handler in logger.handlers:
+        monkeypatch.setattr(handler, "stream", sys.stdout)
+    return lambda: "".join(capsys.readouterr())

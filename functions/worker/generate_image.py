@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from common import credits as ledger
 from common import jobs as lifecycle
 from common.errors import (
+    ModelFailed,
     ModelThrottled,
     Permanent,
     StaleWrite,
@@ -86,7 +87,8 @@ def generate_image(delivery: Delivery, worker: WorkerServices) -> Outcome:
 
 def _work(job: Job, claimed: Job, delivery: Delivery, worker: WorkerServices) -> Outcome:
     image = worker.images.find(image_key(job)) if job.attempts else None
-    if image is None and claimed.attempts > worker.settings.attempts_max:
+    died = job.status is JobStatus.GENERATING
+    if image is None and died and claimed.attempts > worker.settings.attempts_max:
         last = job.error or JobError(code="worker_died", message="No worker lived to finish it.")
         worker.jobs.save(lifecycle.stall(job, error=last, message_id=delivery.message_id))
         return _stalled(job)
@@ -117,10 +119,34 @@ def _generate(job: Job, worker: WorkerServices) -> Image:
     if spec is None or not routes:
         raise Permanent("No route serves this model any more.", code="model_not_served")
     body = spec.wire.body(job.request, spec.sizes[job.request.aspect_ratio])
-    retrying = model_retrying(worker.sleep, seconds_max=RETRY_SECONDS_MAX)
-    content = retrying(lambda: _call(spec, routes, body, worker))
+    content = _call_again(spec, routes, body, worker)
     size = png_size(content)
     return worker.images.put(image_key(job), content, width=size.width, height=size.height)
+
+
+def _call_again(
+    spec: ModelSpec, routes: tuple[Route, ...], body: dict[str, object], worker: WorkerServices
+) -> bytes:
+    """Call the model, up to three times.
+
+    A failure before a start that was not to be had is what is raised: the model was reached, so the
+    attempt is spent, and a job that breaks the model cannot hide behind a long line for ever.
+    """
+    failures: list[ModelFailed] = []
+
+    def once() -> bytes:
+        try:
+            return _call(spec, routes, body, worker)
+        except ModelFailed as error:
+            failures.append(error)
+            raise
+
+    try:
+        return model_retrying(worker.sleep, seconds_max=RETRY_SECONDS_MAX)(once)
+    except Unavailable as error:
+        if failures:
+            raise failures[-1] from error
+        raise
 
 
 def _call(

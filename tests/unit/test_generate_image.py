@@ -1,0 +1,452 @@
+"""One delivery of one job: what each way it can go means for job, credits and message."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from common.credits import EntryKind
+from common.errors import (
+    ContentRefused,
+    ImagifyError,
+    ModelFailed,
+    ModelRejected,
+    ModelThrottled,
+    ModelTimedOut,
+    Permanent,
+    ServiceFailed,
+    StaleWrite,
+    Transient,
+    Unavailable,
+)
+from common.jobs import Image, JobStatus, image_key
+from common.models.spec import Size
+from common.pacing import US, Line
+from common.retries import redelivery_seconds
+from common.routes import Route
+from common.settings import WorkerSettings
+from functions.worker.generate_image import (
+    STALE_SECONDS,
+    Again,
+    Delivery,
+    Done,
+    Outcome,
+    generate_image,
+)
+from tests.fakes import REFUSAL, FakeModel, MemoryImages, MemoryLines, png
+from tests.world import CORE, CORE_COST, CREDITS, TITAN, ULTRA, ProcessDied, World
+
+HOLD, SETTLE, RELEASE = EntryKind.HOLD, EntryKind.SETTLE, EntryKind.RELEASE
+
+
+@dataclass(frozen=True)
+class Meant:
+    """What one delivery leaves behind."""
+
+    status: JobStatus
+    attempts: int
+    kinds: list[EntryKind]
+    outcome: Outcome
+    calls: int
+    sent: int = 0
+    """Messages sent for later."""
+
+
+OUTCOMES: dict[str, tuple[list[Mapping[str, Any] | Exception], Meant]] = {
+    "image": (
+        [],
+        Meant(JobStatus.SUCCEEDED, 1, [HOLD, SETTLE], Done(), calls=1),
+    ),
+    "refusal": (
+        [REFUSAL],
+        Meant(JobStatus.FAILED, 1, [HOLD, RELEASE], Done(), calls=1),
+    ),
+    "content refused": (
+        [ContentRefused("No.")],
+        Meant(JobStatus.FAILED, 1, [HOLD, RELEASE], Done(), calls=1),
+    ),
+    "rejected": (
+        [ModelRejected("No such model.")],
+        Meant(JobStatus.FAILED, 1, [HOLD, RELEASE], Done(), calls=1),
+    ),
+    "failed once": (
+        [ModelFailed("It broke.")],
+        Meant(JobStatus.SUCCEEDED, 1, [HOLD, SETTLE], Done(), calls=2),
+    ),
+    "failed three times": (
+        [ModelFailed("It broke.")] * 3,
+        Meant(JobStatus.QUEUED, 1, [HOLD], Again(5), calls=3),
+    ),
+    "no image in the answer": (
+        [{"images": []}] * 3,
+        Meant(JobStatus.QUEUED, 1, [HOLD], Again(5), calls=3),
+    ),
+    "timed out": (
+        [ModelTimedOut("No answer.")],
+        Meant(JobStatus.QUEUED, 1, [HOLD], Again(5), calls=1),
+    ),
+    "throttled once": (
+        [ModelThrottled("Too many.", retry_after_seconds=5)],
+        Meant(JobStatus.SUCCEEDED, 1, [HOLD, SETTLE], Done(), calls=2),
+    ),
+    "throttled three times": (
+        [ModelThrottled("Too many.", retry_after_seconds=5)] * 3,
+        Meant(JobStatus.QUEUED, 0, [HOLD], Done(), calls=3, sent=1),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", OUTCOMES)
+def test_what_a_delivery_means(name: str) -> None:
+    answers, meant = OUTCOMES[name]
+    model = FakeModel(*answers)
+    world = World(model=model)
+    job = world.submitted()
+    sent = len(world.queue.sent)
+    outcome = world.work_once()
+    after = world.job(job.job_id)
+    found = Meant(
+        after.status,
+        after.attempts,
+        world.kinds(),
+        outcome,
+        calls=len(model.calls),
+        sent=len(world.queue.sent) - sent,
+    )
+    assert found == meant
+    balance = world.tables.users["usr_ann"].balance
+    assert balance.available == CREDITS - (0 if RELEASE in meant.kinds else CORE_COST)
+    world.audit()
+
+
+def errors(kind: type[ImagifyError]) -> list[type[ImagifyError]]:
+    return [kind, *(lower for upper in kind.__subclasses__() for lower in errors(upper))]
+
+
+def made(kind: type[ImagifyError]) -> ImagifyError:
+    if issubclass(kind, Unavailable):
+        return kind("Not now.", retry_after_seconds=7)
+    return kind("Something.")
+
+
+@pytest.mark.parametrize("kind", errors(Permanent))
+def test_every_permanent_error_fails_the_job_and_gives_the_credits_back(
+    kind: type[ImagifyError],
+) -> None:
+    model = FakeModel(made(kind))
+    world = World(model=model)
+    job = world.submitted()
+    assert world.work_once() == Done()
+    failed = world.job(job.job_id)
+    assert failed.status is JobStatus.FAILED
+    assert failed.error is not None
+    assert failed.error.code == kind.code
+    assert failed.finished_at is not None
+    assert len(model.calls) == 1
+    assert world.kinds() == [HOLD, RELEASE]
+    world.audit()
+
+
+@pytest.mark.parametrize("kind", [kind for kind in errors(Transient) if kind is not StaleWrite])
+def test_every_transient_error_spends_an_attempt_and_stalls_at_last(
+    kind: type[ImagifyError],
+) -> None:
+    world = World(model=FakeModel(*[made(kind)] * 9))
+    job = world.submitted()
+    outcomes = []
+    for attempt in (1, 2, 3):
+        outcomes.append(world.work_once())
+        assert world.job(job.job_id).attempts == attempt
+    assert outcomes == [Again(5), Again(25), Again(0)]
+    stalled = world.job(job.job_id)
+    assert stalled.status is JobStatus.STALLED
+    assert stalled.error is not None
+    assert stalled.error.code == kind.code
+    assert world.kinds() == [HOLD]
+    world.audit()
+
+
+@pytest.mark.parametrize("kind", errors(Unavailable))
+def test_no_unavailable_error_ever_spends_an_attempt(kind: type[ImagifyError]) -> None:
+    world = World(model=FakeModel(*[made(kind) for _ in range(60)]))
+    job = world.submitted()
+    for _delivery in range(10):
+        assert world.work_once() == Done()
+        assert world.job(job.job_id).status is JobStatus.QUEUED
+        assert world.job(job.job_id).attempts == 0
+    assert world.kinds() == [HOLD]
+    world.audit()
+
+
+def test_a_message_that_was_delayed_comes_when_the_error_said() -> None:
+    errors = [ModelThrottled("Too many.", retry_after_seconds=50) for _ in range(3)]
+    world = World(model=FakeModel(*errors))
+    job = world.submitted()
+    world.work_once()
+    asked = world.clock()
+    world.work_once()
+    assert (world.clock() - asked).total_seconds() == pytest.approx(50, abs=2)
+    assert world.job(job.job_id).status is JobStatus.SUCCEEDED
+
+
+def test_a_failed_attempt_rests_longer_each_time() -> None:
+    assert [redelivery_seconds(attempts) for attempts in range(1, 6)] == [5, 25, 125, 300, 300]
+
+
+def test_a_two_hour_outage_drains_by_itself_and_leaves_no_dead_letter() -> None:
+    outage = [ModelThrottled("Too many.", retry_after_seconds=5) for _ in range(100_000)]
+    model = FakeModel(*outage)
+    world = World(model=model)
+    job = world.submitted()
+    began = world.clock()
+    while (world.clock() - began).total_seconds() < 2 * 3600:
+        world.work_once()
+    model._answers.clear()
+    assert world.work_until_terminal(job.job_id).status is JobStatus.SUCCEEDED
+    assert world.dead_letters == []
+    world.audit()
+
+
+def stalled_world() -> tuple[World, str]:
+    world = World(model=FakeModel(*[ModelTimedOut("No answer.")] * 3))
+    job = world.submitted()
+    for _attempt in range(3):
+        world.work_once()
+    assert world.job(job.job_id).status is JobStatus.STALLED
+    return world, job.job_id
+
+
+def test_a_stalled_jobs_message_fails_until_it_is_a_dead_letter() -> None:
+    world, job_id = stalled_world()
+    before = world.job(job_id)
+    while not world.dead_letters:
+        message = world.queue.receive()
+        assert message is not None, "it is to come back at once"
+        if message.receive_count > 5:
+            break
+        assert world.work(message) == Again(0)
+    assert world.job(job_id) == before
+    assert len(world.queue.sent) == 1
+
+
+def test_a_redrive_starts_counting_anew_and_may_succeed() -> None:
+    world, job_id = stalled_world()
+    world.queue.send(job_id, "usr_ann")  # a redrive is a new message
+    assert world.work_until_terminal(job_id).status is JobStatus.SUCCEEDED
+    assert world.job(job_id).attempts == 1
+    assert world.kinds() == [HOLD, SETTLE]
+    world.audit()
+
+
+def test_a_redrive_has_all_its_attempts() -> None:
+    world, job_id = stalled_world()
+    world.model._answers += [ModelTimedOut("No answer.")] * 3
+    (old,) = [message.message_id for message in world.queue._messages.values()]
+    world.queue.send(job_id, "usr_ann")
+    while len(world.model.calls) < 6:
+        world.work_once()
+    stalled = world.job(job_id)
+    assert (stalled.status, stalled.attempts) == (JobStatus.STALLED, 3)
+    assert stalled.stalled_message_id != old
+
+
+def test_a_terminal_job_is_left_alone() -> None:
+    world = World()
+    job = world.submitted()
+    world.work_once()
+    done = world.job(job.job_id)
+    world.queue.send(job.job_id, job.user_id)
+    assert world.work_once() == Done()
+    assert world.job(job.job_id) == done
+    assert len(world.model.calls) == 1
+
+
+def test_a_message_for_no_job_is_a_bug() -> None:
+    world = World()
+    with pytest.raises(LookupError):
+        generate_image(Delivery("job_none", "message"), world.worker_services())
+
+
+def test_a_job_that_another_worker_has_waits_for_its_lease() -> None:
+    world = World()
+    job = world.submitted()
+    message = world.next_message()
+    world.fate.at = len(world.fate.calls) + 3
+    with pytest.raises(ProcessDied, match=r"before lines\.take"):
+        world.work(message)
+    claimed = world.job(job.job_id)
+    world.queue.send(job.job_id, job.user_id)
+    asked = world.clock()
+    assert world.work_once() == Done()
+    assert world.job(job.job_id) == claimed
+    assert world.work_once() == Done()
+    assert world.job(job.job_id).status is JobStatus.SUCCEEDED
+    waited = (world.clock() - asked).total_seconds()
+    assert waited == pytest.approx(world.worker_settings.lease_seconds, abs=2)
+
+
+class Meddling(FakeModel):
+    """A model during whose call somebody else writes the job."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__()
+        self._world = world
+
+    def invoke(self, route: Route, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        for job in self._world.tables.jobs.values():
+            changed = replace(job, version=job.version + 1)
+            self._world.tables.jobs[job.job_id] = changed
+        return super().invoke(route, body)
+
+
+def test_a_job_that_changed_under_the_worker_is_looked_at_again() -> None:
+    world = World()
+    job = world.submitted()
+    world.model = Meddling(world)
+    assert world.work_once() == Again(STALE_SECONDS)
+    assert world.job(job.job_id).status is JobStatus.GENERATING
+    assert world.kinds() == [HOLD]
+    world.audit()
+
+
+def test_an_image_that_could_not_be_stored_spends_the_attempt() -> None:
+    world = World()
+    job = world.submitted()
+    given = world.worker_services()
+    given = replace(given, images=FullImages())
+    message = world.next_message()
+    outcome = generate_image(Delivery(job.job_id, message.message_id), given)
+    assert outcome == Again(5)
+    error = world.job(job.job_id).error
+    assert error is not None
+    assert error.code == "service_failed"
+
+
+class FullImages(MemoryImages):
+    """A bucket that takes nothing."""
+
+    def put(self, key: str, content: bytes, *, width: int, height: int) -> Image:  # noqa: ARG002 - the port's
+        raise ServiceFailed("Storing an image did not work.")
+
+
+def test_the_stored_image_is_as_large_as_it_says() -> None:
+    world = World(model=FakeModel(image=png(Size(640, 480))))
+    job = world.work_until_terminal(world.submitted().job_id)
+    assert job.image is not None
+    assert (job.image.width, job.image.height) == (640, 480)
+    assert job.image.key == image_key(job) == f"images/usr_ann/{job.job_id}.png"
+    assert job.image.size_bytes == len(world.images.contents[job.image.key])
+
+
+def test_a_job_goes_to_a_route_of_its_own_model() -> None:
+    world = World(routes=(CORE, ULTRA))
+    job = world.submitted(model=ULTRA.model)
+    world.work_until_terminal(job.job_id)
+    assert [route for route, _body in world.model.calls] == [ULTRA]
+
+
+def test_a_job_whose_model_is_gone_fails_and_is_not_charged() -> None:
+    world = World(routes=(CORE, TITAN))
+    job = world.submitted(model=TITAN.model)
+    without = {**world.worker_settings.model_dump(), "routes": (CORE,)}
+    world.worker_settings = WorkerSettings.model_validate(without)
+    done = world.work_until_terminal(job.job_id)
+    assert done.status is JobStatus.FAILED
+    assert done.error is not None
+    assert done.error.code == "model_not_served"
+    assert world.model.calls == []
+    assert world.kinds() == [HOLD, RELEASE]
+
+
+def test_a_slot_that_is_too_far_away_sends_the_job_back_unspent() -> None:
+    world = World()
+    job = world.submitted()
+    message = world.next_message()
+    ahead_us = world.clock.now_us() + 100 * US
+    world.lines._lines[CORE.name] = Line(next_us=ahead_us)
+    slept = len(world.clock.slept)
+    assert world.work(message) == Done()
+    assert len(world.clock.slept) == slept, "it did not wait for nothing"
+    assert (world.job(job.job_id).status, world.job(job.job_id).attempts) == (JobStatus.QUEUED, 0)
+    assert world.work_until_terminal(job.job_id).status is JobStatus.SUCCEEDED
+    assert world.clock.now_us() >= ahead_us
+
+
+def test_each_retry_of_a_model_takes_a_slot_of_its_own() -> None:
+    world = World(model=FakeModel(ModelFailed("It broke."), ModelFailed("It broke.")))
+    job = world.submitted()
+    world.work_until_terminal(job.job_id)
+    taken = [call for call in world.fate.calls if call == "lines.take"]
+    assert len(taken) == len(world.model.calls) == 3
+
+
+def test_a_throttle_slows_the_line_that_all_workers_share() -> None:
+    world = World(model=FakeModel(ModelThrottled("Too many.", retry_after_seconds=5)))
+    job = world.submitted()
+    world.work_until_terminal(job.job_id)
+    assert world.lines.read([CORE])[CORE.name].slowdown_permille == 1500
+
+
+def test_a_failure_before_an_unavailable_start_spends_the_attempt() -> None:
+    """Else a job that breaks the model comes back for ever while the line is long."""
+    world = World(
+        model=FakeModel(
+            *[ModelFailed("It broke."), ModelThrottled("Too many.", retry_after_seconds=5)] * 20
+        )
+    )
+    job = world.submitted()
+    for _delivery in range(3):
+        world.work_once()
+    assert world.job(job.job_id).status is JobStatus.STALLED
+    world.audit()
+
+
+class DeafLines(MemoryLines):
+    """Lines that cannot be changed after a start."""
+
+    def adapt(self, route: Route, *, seen: Line, wanted: Line) -> bool:  # noqa: ARG002 - the port's
+        raise ServiceFailed("Updating a line did not work.")
+
+
+def test_an_image_is_not_thrown_away_because_the_line_could_not_be_eased() -> None:
+    world = World()
+    world.lines = DeafLines()
+    job = world.submitted()
+    world.lines._lines[CORE.name] = Line(slowdown_permille=1500)
+    assert world.work_once() == Done()
+    assert world.job(job.job_id).status is JobStatus.SUCCEEDED
+    assert len(world.model.calls) == 1
+
+
+def test_a_throttle_spends_no_attempt_even_if_the_line_could_not_be_slowed() -> None:
+    world = World(
+        model=FakeModel(*[ModelThrottled("Too many.", retry_after_seconds=5) for _ in range(3)])
+    )
+    world.lines = DeafLines()
+    job = world.submitted()
+    assert world.work_once() == Done()
+    assert (world.job(job.job_id).status, world.job(job.job_id).attempts) == (JobStatus.QUEUED, 0)
+
+
+def test_fewer_attempts_in_the_settings_do_not_break_jobs_on_their_way() -> None:
+    world = World(model=FakeModel(*[ModelTimedOut("No answer.")] * 2))
+    job = world.submitted()
+    world.work_once()
+    world.work_once()
+    lower = {**world.worker_settings.model_dump(), "attempts_max": 1}
+    world.worker_settings = WorkerSettings.model_validate(lower)
+    assert world.work_until_terminal(job.job_id).status is JobStatus.SUCCEEDED
+
+
+def test_no_prompt_is_logged(written: Callable[[], str]) -> None:
+    secret = "a portrait of my neighbour Gudrun"
+    for answers, _meant in OUTCOMES.values():
+        world = World(model=FakeModel(*answers))
+        world.submitted(prompt=secret, negative_prompt=secret)
+        world.work_once()
+    logged = written()
+    assert "succeeded" in logged
+    assert "Gudrun" not in logged
