@@ -47,7 +47,8 @@ class Board:
         _error: BaseException | None,
         _where: TracebackType | None,
     ) -> None:
-        self._bars.stop()
+        if self._console.is_terminal:
+            self._bars.stop()
 
     def show(self, tasks: Sequence[Task]) -> None:
         """Bring everything that is shown up to date."""
@@ -76,9 +77,9 @@ class Board:
     def _say_changes(self, tasks: Sequence[Task]) -> None:
         for task in tasks:
             words = _words(task)
-            if self._said.get(task.number) != words:
+            if task.job is not None and self._said.get(task.number) != words:
                 self._said[task.number] = words
-                self._console.print(f"{words}", markup=False)
+                self._console.print(words, markup=False)
 
 
 def share_done(task: Task, typical_seconds: float, now: float) -> float:

@@ -157,6 +157,8 @@ def _report(tasks: list[Task], files: Mapping[str, Path], me: Me, *, as_json: bo
         return
     for path in files.values():
         OUT.out(str(path))
+    if not any(task.job for task in tasks):
+        return
     ERR.print(
         f"{_credits(charged)} charged, {_credits(me.balance.available)} left"
         + (f", {me.balance.held} held." if me.balance.held else ".")

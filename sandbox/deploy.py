@@ -22,7 +22,7 @@ from sandbox.clients import client_settings
 from sandbox.environment import HOME_REGION, for_aws
 from sandbox.errors import SandboxError
 from sandbox.places import REPOSITORY, SYNTHESIZED, Places
-from sandbox.processes import start, stop, wait_ended
+from sandbox.processes import signals_held, start, stop, wait_ended
 from sandbox.state import Outputs
 
 SYNTH_SECONDS = 180.0
@@ -32,6 +32,7 @@ KEPT = 3
 ASSETS_BUCKET = "imagify-sandbox-assets"
 """Where the functions' code goes; naming it in the context is what makes a sandbox stack."""
 _SOURCES = ("infra", "common", "functions", "requirements", "cdk.json", "package-lock.json")
+_QUIET_OPTIONS = ("--no-notices", "--no-color")
 _QUIET = {"CDK_DISABLE_CLI_TELEMETRY": "true", "CDK_DISABLE_VERSION_CHECK": "1", "CI": "1"}
 
 
@@ -113,17 +114,22 @@ def _run_cdk(
     seconds: float,
 ) -> None:
     """Run the CDK command line to its end; it reaches for nothing but the emulator."""
-    child = start(
-        name,
-        [REPOSITORY / "node_modules" / ".bin" / "cdk", "--no-notices", "--no-color", *arguments],
-        env=for_aws(env, endpoint=endpoint) | _QUIET | {"CDK_HOME": str(places.home / "cdk")},
-        cwd=REPOSITORY,
-        log=places.log(arguments[0]),
-    )
+    child = None
     try:
+        with signals_held():
+            child = start(
+                name,
+                [REPOSITORY / "node_modules" / ".bin" / "cdk", *_QUIET_OPTIONS, *arguments],
+                env=for_aws(env, endpoint=endpoint)
+                | _QUIET
+                | {"CDK_HOME": str(places.home / "cdk")},
+                cwd=REPOSITORY,
+                log=places.log(arguments[0]),
+            )
         wait_ended(child, seconds=seconds)
     finally:
-        stop([child])
+        if child is not None:
+            stop([child])
 
 
 def _make_assets_bucket(endpoint: str) -> None:

@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import threading
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -22,6 +23,7 @@ from sandbox.errors import SandboxError
 STOP_SECONDS = 5.0
 """How long a program may take to stop by itself."""
 _LOOK_SECONDS = 0.05
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _STARTED: dict[int, subprocess.Popen[bytes]] = {}
 """What this very process has started; only it can ask how they ended."""
 
@@ -96,6 +98,30 @@ def alive(child: Child) -> bool:
     """Whether the very program still runs."""
     _reap(child.pid)
     return bool(child.born) and _born(child.pid) == child.born
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Let Ctrl-C and its like wait until the block is done.
+
+    A program that was just started must be written down, and stopping must not be stopped half-way.
+    The handler is Python's, so programs started meanwhile do not inherit it. Outside the main
+    thread, which alone gets signals, there is nothing to hold.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    caught: list[int] = []
+    before = {number: signal.getsignal(number) for number in _ENDING}
+    for number in _ENDING:
+        signal.signal(number, lambda given, _frame: caught.append(given))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if caught:
+        signal.raise_signal(caught[0])
 
 
 def ask_to_stop(program: Child, *, seconds: float) -> bool:

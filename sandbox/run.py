@@ -17,12 +17,16 @@ from sandbox.errors import AlreadyRunning, NotRunning, SandboxError
 from sandbox.people import LOCAL_PERSON, People, Person, new_password
 from sandbox.places import Places
 from sandbox.ports import HOST, require_free
-from sandbox.processes import Child, alive, ask_to_stop, myself, stop
+from sandbox.processes import Child, alive, ask_to_stop, myself, signals_held, stop
 from sandbox.state import Outputs, State, read, write
 
 OWNER_STOP_SECONDS = 20.0
 """How long a run in another terminal may take to stop all its parts."""
 _WATCH_SECONDS = 0.5
+MODEL_RATE = 2.0
+"""Images a second: the rate that cdk.json gives the stack."""
+WELCOME_CREDITS = 200
+"""What a new person gets here, where nobody can buy any yet."""
 _P95_MARGIN_SECONDS = 2.0
 """How much longer than usual a worker may hold a simulated call."""
 _OVERHEAD_SECONDS = 1.5
@@ -78,16 +82,20 @@ def _start(
     places: Places, env: Mapping[str, str], options: Options, state: State, tell: Tell
 ) -> State:
     tell("Starting the model simulator and the AWS emulator")
-    simulator = emulator.start_simulator(
-        places,
-        env,
-        port=options.port + 1,
-        latency_seconds=options.model_latency_seconds,
-        rate=options.model_rate or 2.0,
-    )
-    state = _with_child(places, state, simulator)
-    aws = emulator.start_emulator(places, env, port=options.port, simulator_url=state.simulator_url)
-    state = _with_child(places, state, aws)
+    with signals_held():
+        simulator = emulator.start_simulator(
+            places,
+            env,
+            port=options.port + 1,
+            latency_seconds=options.model_latency_seconds,
+            rate=options.model_rate or MODEL_RATE,
+        )
+        state = _with_child(places, state, simulator)
+    with signals_held():
+        aws = emulator.start_emulator(
+            places, env, port=options.port, simulator_url=state.simulator_url
+        )
+        state = _with_child(places, state, aws)
     emulator.wait_ready(simulator, aws, port=options.port)
     context = _context(options)
     assembly = deploy.synthesized(deploy.synth_key(context))
@@ -150,10 +158,11 @@ def stop_all(places: Places) -> int:
 
 def stop_parts(places: Places) -> int:
     """Stop what the state file names, and forget it."""
-    state = read(places.state)
-    stopped = 0 if state is None else stop(state.children)
-    places.state.unlink(missing_ok=True)
-    shutil.rmtree(places.scratch, ignore_errors=True)
+    with signals_held():
+        state = read(places.state)
+        stopped = 0 if state is None else stop(state.children)
+        places.state.unlink(missing_ok=True)
+        shutil.rmtree(places.scratch, ignore_errors=True)
     return stopped
 
 
@@ -198,8 +207,8 @@ def _with_child(places: Places, state: State, child: Child) -> State:
 
 
 def _context(options: Options) -> dict[str, str]:
-    """The CDK context: the stack as it is, but for a model of another rate."""
-    context = {"sandbox": deploy.ASSETS_BUCKET}
+    """The CDK context: the stack as it is, but for more credits, and the model's rate if chosen."""
+    configuration: dict[str, object] = {"welcome_credits": WELCOME_CREDITS}
     if options.model_rate is not None:
         route = {
             "model": "stability.stable-image-core-v1:1",
@@ -207,8 +216,8 @@ def _context(options: Options) -> dict[str, str]:
             "rate_per_second": options.model_rate,
             "p95_seconds": options.model_latency_seconds + _P95_MARGIN_SECONDS,
         }
-        context["imagify"] = json.dumps({"routes": [route]})
-    return context
+        configuration["routes"] = [route]
+    return {"sandbox": deploy.ASSETS_BUCKET, "imagify": json.dumps(configuration)}
 
 
 def _api_url(port: int, outputs: Outputs) -> str:
