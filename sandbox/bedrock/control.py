@@ -7,6 +7,7 @@
     POST   /_control/behaviour   misbehave, such as {"kind": "throttle", "calls": 3}
     DELETE /_control/behaviour   stop misbehaving
 
+Times are seconds of the machine's monotonic clock, as `time.monotonic()` gives them to any process.
 A body that cannot be read gets 422 and `{"message": "a sentence"}`, and changes nothing.
 """
 

@@ -134,6 +134,34 @@ def test_latency_and_calls_in_flight(server: httpx.Client) -> None:
     assert (seen["in_flight"], seen["in_flight_max"], seen["successes"]) == (0, 8, 8)
 
 
+def test_latency_spreads_by_prompt_and_seed_and_a_refusal_is_quicker(
+    server: httpx.Client,
+) -> None:
+    settings = {"latency_seconds": 0.2, "latency_spread": 1, "rate_per_second": 100}
+    server.post("/_control/settings", json=settings).raise_for_status()
+
+    def seconds(**body: object) -> float:
+        begun = time.monotonic()
+        path = f"/model/{CORE}/invoke"
+        server.post(path, json={"prompt": "a fox", **body}, headers=signed()).raise_for_status()
+        return time.monotonic() - begun
+
+    once = [seconds(seed=seed) for seed in range(1, 6)]
+    again = [seconds(seed=seed) for seed in range(1, 6)]
+    assert again == pytest.approx(once, abs=0.06)
+    assert max(once) - min(once) > 0.08
+    assert max(once) < 0.5
+    server.post("/_control/settings", json={"latency_spread": 0, "latency_seconds": 1})
+    assert 0.1 <= seconds(prompt="gore") < 0.5
+
+
+def test_an_answer_does_not_wait_for_the_network_to_gather_bytes(server: httpx.Client) -> None:
+    server.post("/_control/settings", json={"rate_per_second": 1}).raise_for_status()
+    took = sorted(call(server).elapsed.total_seconds() for _ in range(11))
+    # Nagle's delay is 40 ms an answer.
+    assert took[5] < 0.03
+
+
 def test_reset_forgets_and_behaves_as_at_the_start(server: httpx.Client) -> None:
     server.post("/_control/settings", json={"rate_per_second": 0.1}).raise_for_status()
     server.post("/_control/behaviour", json={"kind": "throttle", "calls": 9}).raise_for_status()
@@ -207,13 +235,16 @@ def test_the_program_serves_and_ends_cleanly_on_a_signal() -> None:
         stderr=subprocess.PIPE,
         text=True,
     ) as program:
-        assert program.stdout is not None
-        assert f"127.0.0.1:{port}" in program.stdout.readline()
-        health = httpx.get(f"http://127.0.0.1:{port}/_control/health")
-        assert (health.status_code, health.json()) == (200, {"status": "ok"})
-        program.terminate()
-        out, err = program.communicate(timeout=10)
-        assert (program.returncode, out, err) == (0, "", "")
+        try:
+            assert program.stdout is not None
+            assert f"127.0.0.1:{port}" in program.stdout.readline()
+            health = httpx.get(f"http://127.0.0.1:{port}/_control/health")
+            assert (health.status_code, health.json()) == (200, {"status": "ok"})
+            program.terminate()
+            out, err = program.communicate(timeout=10)
+            assert (program.returncode, out, err) == (0, "", "")
+        finally:
+            program.kill()
 
 
 def test_a_port_in_use_gets_a_sentence() -> None:
@@ -227,4 +258,12 @@ def test_a_port_in_use_gets_a_sentence() -> None:
         )
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith(f"Bedrock simulator: Port {port} ")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_a_flag_out_of_range_gets_a_sentence() -> None:
+    command = [sys.executable, "-m", "sandbox.bedrock", "--port", "0", "--rate", "0"]
+    ended = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("Bedrock simulator: rate_per_second: ")
     assert ended.stderr.count("\n") == 1
