@@ -76,7 +76,8 @@ class Functions(Construct):
     def _submit(self) -> lambda_.Function:
         store, queue = self._storage, self._queue.jobs
         role = self._role("Submit")
-        _allow_items(role, store.jobs, "PutItem")
+        # It reads when DynamoDB refuses: an older job under the key goes before the balance.
+        _allow_items(role, store.jobs, "GetItem", "PutItem")
         _allow_items(role, store.users, "UpdateItem")
         _allow_items(role, store.ledger, "PutItem")
         _allow(role, [queue.queue_arn], "sqs:SendMessage")

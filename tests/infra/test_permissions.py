@@ -22,7 +22,7 @@ LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
 
 MAY = {
     "submit": {
-        JOBS: {"dynamodb:PutItem"},
+        JOBS: {"dynamodb:GetItem", "dynamodb:PutItem"},
         USERS: {"dynamodb:UpdateItem"},
         LEDGER: {"dynamodb:PutItem"},
         QUEUE: {"sqs:SendMessage"},
