@@ -2,6 +2,7 @@
 
 PYTHON ?=
 PROMPT ?= a lighthouse at dawn, watercolour
+PORT ?= 4566
 PYTEST = .venv/bin/python -m pytest
 
 export PROMPT
@@ -17,7 +18,7 @@ setup: ## make the environment: .venv and node_modules (instant when nothing has
 	@PYTHON='$(PYTHON)' sh sandbox/setup.sh
 
 run: setup ## start everything, generate one image (PROMPT="…"), stay up until Ctrl-C
-	@exec bin/imagify up --prompt "$$PROMPT"
+	@exec bin/imagify up --port $(PORT) --prompt "$$PROMPT"
 
 test: lint types ## lint, types and every test: the quick ones, then those on the emulator
 	$(PYTEST) -m "not emulator"

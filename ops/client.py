@@ -9,7 +9,14 @@ from typing import Any, Self
 
 import httpx
 from pydantic import BaseModel, ConfigDict
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    RetryCallState,
+    Retrying,
+    retry_if_exception_type,
+    retry_if_result,
+    stop_after_attempt,
+    wait_random_exponential,
+)
 
 from common.jobs import JobStatus
 
@@ -17,6 +24,8 @@ POLL_SECONDS = 1.0
 """Between looks when the API does not say."""
 RETRY_AFTER_SECONDS_MAX = 60.0
 ATTEMPTS_MAX = 4
+_PASSING = frozenset({502, 503, 504})
+"""Statuses of something that may work the next time."""
 _TIMEOUT = httpx.Timeout(30.0, connect=5.0)
 
 
@@ -173,14 +182,25 @@ class Client:
 
 
 def _retrying(send: Callable[[], httpx.Response]) -> httpx.Response:
-    """Send again when the connection breaks: 4 attempts, at most about 6 s of waiting."""
+    """Send again when the connection breaks or the service asks for it: 4 times, within 6 s."""
     attempts = Retrying(
-        retry=retry_if_exception_type(httpx.TransportError),
+        retry=retry_if_exception_type(httpx.TransportError) | retry_if_result(_worth_another_try),
         stop=stop_after_attempt(ATTEMPTS_MAX),
         wait=wait_random_exponential(multiplier=0.2, max=2),
-        reraise=True,
+        retry_error_callback=_last_outcome,
     )
     answer: httpx.Response = attempts(send)
+    return answer
+
+
+def _worth_another_try(answer: httpx.Response) -> bool:
+    return answer.status_code in _PASSING
+
+
+def _last_outcome(state: RetryCallState) -> httpx.Response:
+    """The last answer, or the last error, raised."""
+    assert state.outcome is not None
+    answer: httpx.Response = state.outcome.result()
     return answer
 
 

@@ -19,8 +19,8 @@ def require_free(port: int) -> None:
             probe.bind((HOST, port))
         except OSError as error:
             raise PortTaken(
-                f"Port {port} is in use by another program. Stop it, or choose another place: "
-                f"imagify up --port N takes N and N + 1 (make run: bin/imagify up --port N)."
+                f"Port {port} is in use by another program. Stop that, or take other ports: "
+                "imagify up --port N (or make run PORT=N) uses N and N + 1."
             ) from error
 
 
