@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from common.credits import Balance
 from common.jobs import Image, Job, JobStatus
@@ -17,9 +17,15 @@ from common.models.spec import ModelSpec
 from common.ports import User
 
 PROMPT_CHARS_MAX = 10_000
-"""No model takes more; each model's own limit is checked when it is known which one is meant."""
+"""No model takes more."""
 
-NEVER_RETRYABLE = frozenset({"content_refused", "model_rejected"})
+Prompt = Annotated[
+    str, Field(json_schema_extra={"minLength": 1, "maxLength": PROMPT_CHARS_MAX, "pattern": r"\S"})
+]
+"""Its limits are described here and checked where it is known which model is meant: each has a code
+of its own."""
+
+NEVER_RETRYABLE = frozenset({"content_refused", "model_rejected", "model_not_served"})
 """Failures that the same request would only meet again."""
 
 
@@ -32,20 +38,13 @@ class Body(BaseModel):
 class SubmitRequest(Body):
     """An image to make."""
 
-    prompt: Annotated[str, Field(min_length=1, max_length=PROMPT_CHARS_MAX)]
-    negative_prompt: Annotated[str | None, Field(min_length=1, max_length=PROMPT_CHARS_MAX)] = None
+    prompt: Prompt
+    negative_prompt: Prompt | None = None
     aspect_ratio: str = "1:1"
     seed: Annotated[int | None, Field(ge=0)] = None
     """None, absent or 0: one is chosen, and the job says which."""
     model: str | None = None
     """None, or absent: the first of `GET /models`."""
-
-    @field_validator("prompt", "negative_prompt")
-    @classmethod
-    def _not_blank(cls, text: str | None) -> str | None:
-        if text is not None and not text.strip():
-            raise ValueError("must hold more than white space")
-        return text
 
 
 class ChargeView(Body):

@@ -26,8 +26,8 @@ from common.errors import (
 )
 from common.observability import count, logger
 
-BODY_BYTES_MAX = 64 * 1024
-"""More than the longest prompt and negative prompt together, in any encoding."""
+BODY_BYTES_MAX = 256 * 1024
+"""More than the longest prompt and negative prompt together, all escaped as JSON allows it."""
 JSON = "application/json"
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = 2

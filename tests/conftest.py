@@ -18,6 +18,16 @@ settings.register_profile("imagify", deadline=None, database=None, print_blob=Tr
 settings.load_profile("imagify")
 
 
+class _Stdout:
+    """Whatever stdout is at the moment: pytest gives each phase of a test one of its own."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(text)
+
+    def flush(self) -> None:
+        sys.stdout.flush()
+
+
 @pytest.fixture
 def written(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
@@ -26,5 +36,5 @@ def written(
     from common.observability import logger  # noqa: PLC0415 - after the environment is set
 
     for handler in logger.handlers:
-        monkeypatch.setattr(handler, "stream", sys.stdout)
+        monkeypatch.setattr(handler, "stream", _Stdout())
     return lambda: "".join(capsys.readouterr())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -78,11 +79,13 @@ def _checked(request: SubmitRequest, spec: ModelSpec, *, seed: int) -> ImageRequ
     Raises InvalidRequest, with a code for each limit.
     """
     for name, text in (("prompt", request.prompt), ("negative_prompt", request.negative_prompt)):
+        if text is not None and not text.strip():
+            raise InvalidRequest(f"{name} is empty.", code=f"{name}_empty")
         if text is not None and len(text) > spec.prompt_chars_max:
             raise InvalidRequest(
                 f"{spec.title} takes a {name} of at most {spec.prompt_chars_max} characters; "
                 f"this has {len(text)}.",
-                code="prompt_too_long",
+                code=f"{name}_too_long",
             )
     if request.negative_prompt is not None and not spec.negative_prompt:
         raise InvalidRequest(
@@ -115,5 +118,10 @@ def _seed_for(job_id: str, spec: ModelSpec) -> int:
 
 
 def _fingerprint(request: SubmitRequest) -> str:
-    """What was asked, before any default of ours that may change between two tries."""
-    return hashlib.sha256(request.model_dump_json().encode()).hexdigest()
+    """What was asked, before any default of ours that may change between two tries.
+
+    Fields that say what their absence says are left out, so that a body of today reads the same
+    when the API has grown more of them.
+    """
+    asked = request.model_dump(exclude_defaults=True)
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
