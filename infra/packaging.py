@@ -30,8 +30,8 @@ CODE = ("common", "functions")
 PYTHON_VERSION = "3.13"
 PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_28_aarch64")
 
-SERVICES = frozenset({"bedrock-runtime", "dynamodb", "s3", "sqs", "xray"})
-"""The services that botocore still describes, of hundreds; the X-Ray library loads its own."""
+SERVICES = frozenset({"bedrock-runtime", "dynamodb", "s3", "sqs"})
+"""The services that botocore still describes, of hundreds; traces go by UDP, not by botocore."""
 
 BUILDS_KEPT = 4
 """Of each kind: another process may be using one that is not the newest."""
@@ -214,14 +214,21 @@ def _write_zip(path: Path, files: dict[str, Path], *, scratch: Path) -> None:
 
 def _forget_old() -> None:
     for pattern in ("lambda-*.zip", "code-*.zip", "libraries-*"):
-        builds = sorted(BUILD.glob(pattern), key=lambda build: build.stat().st_mtime)
+        builds = sorted(BUILD.glob(pattern), key=_made_at)
         for old in builds[:-BUILDS_KEPT]:
             _remove(old)
 
 
+def _made_at(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:  # another process removed it just now
+        return 0.0
+
+
 def _remove(path: Path) -> None:
     if path.is_dir():
-        shutil.rmtree(path)
+        shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import copy
 import json
+import zipfile
 
+from infra.packaging import CODE
 from tests.infra.conftest import SANDBOX_ASSETS
 from tests.infra.template import Json, Template
 
@@ -42,6 +44,12 @@ def test_the_templates_differ_by_package_tls_and_bootstrap_alone(
 ) -> None:
     expected = _without_bootstrap(_without_tls(_without_package(copy.deepcopy(aws.content))))
     assert _without_package(copy.deepcopy(sandbox.content)) == expected
+
+
+def test_the_sandboxs_package_is_our_code_alone(sandbox: Template) -> None:
+    (package,) = sandbox.assembly.glob("asset.*.zip")
+    with zipfile.ZipFile(package) as archive:
+        assert {name.split("/")[0] for name in archive.namelist()} == set(CODE)
 
 
 def test_the_sandboxs_assets_go_to_the_named_bucket_without_roles(sandbox: Template) -> None:
