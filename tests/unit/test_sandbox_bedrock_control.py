@@ -120,7 +120,7 @@ def test_arrivals_are_spaced_as_they_were_sent(server: httpx.Client) -> None:
         call(server)
     seen = [one["at_seconds"] for one in state(server)["arrivals"]]
     # One machine, one monotonic clock: the stamp is the sending, give or take the loopback.
-    assert all(0 <= at - was < 0.04 for at, was in zip(seen, sent, strict=True))
+    assert all(0 <= at - was < 0.1 for at, was in zip(seen, sent, strict=True))
 
 
 def test_latency_and_calls_in_flight(server: httpx.Client) -> None:
