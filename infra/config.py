@@ -7,6 +7,7 @@ the synthesis with a sentence that says what to put instead.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
@@ -89,7 +90,7 @@ def sandbox_assets(app: App) -> str | None:
     bucket = app.node.try_get_context(SANDBOX_KEY)
     if bucket is None:
         return None
-    if not isinstance(bucket, str) or not bucket:
+    if not isinstance(bucket, str) or not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket):
         raise ConfigError(f"The context value {SANDBOX_KEY!r} names a bucket, not {bucket!r}.")
     return bucket
 

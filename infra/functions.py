@@ -129,6 +129,10 @@ class Functions(Construct):
             memory_mib=WORKER_MEMORY_MIB,
             timeout_seconds=TIMEOUTS.function_seconds,
             reserved_concurrency=concurrency,
+            # A job that must wait is sent again to the queue that it came from. Lambda takes that
+            # for a runaway loop and drops the message the 16th time, unless told that it is meant:
+            # https://docs.aws.amazon.com/lambda/latest/dg/invocation-recursion.html
+            recursive_loop=lambda_.RecursiveLoop.ALLOW,
         )
         worker.add_event_source(
             event_sources.SqsEventSource(
@@ -213,6 +217,7 @@ class Functions(Construct):
         memory_mib: int = API_MEMORY_MIB,
         timeout_seconds: int = API_TIMEOUT_SECONDS,
         reserved_concurrency: int | None = None,
+        recursive_loop: lambda_.RecursiveLoop | None = None,
     ) -> lambda_.Function:
         logs = log_group(self, f"{name}Logs", days=self._config.log_retention_days)
         logs.grant_write(role)
@@ -233,6 +238,7 @@ class Functions(Construct):
             memory_size=memory_mib,
             timeout=Duration.seconds(timeout_seconds),
             reserved_concurrent_executions=reserved_concurrency,
+            recursive_loop=recursive_loop,
             tracing=lambda_.Tracing.ACTIVE,
             log_group=logs,
         )

@@ -109,6 +109,7 @@ def test_a_retired_model_stops_the_synthesis(tmp_path: Path) -> None:
         build(app)
 
 
-def test_the_sandbox_flag_must_name_a_bucket(tmp_path: Path) -> None:
+@pytest.mark.parametrize("flag", [True, "", "x", "No Bucket"])
+def test_the_sandbox_flag_must_name_a_bucket(tmp_path: Path, flag: Any) -> None:
     with pytest.raises(ConfigError, match="names a bucket"):
-        build(make_app(tmp_path, sandbox=True))
+        build(make_app(tmp_path, sandbox=flag))

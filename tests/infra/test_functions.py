@@ -118,6 +118,12 @@ def test_concurrency_is_littles_law_for_pollers_and_workers_alike(aws: Template)
     assert aws.function("worker")["ReservedConcurrentExecutions"] == 2 * 14
 
 
+def test_only_the_worker_may_send_to_the_queue_that_feeds_it(aws: Template) -> None:
+    """Lambda would drop a job that waits for an hour, having seen it come by 16 times."""
+    loops = {name: aws.function(name).get("RecursiveLoop") for name in FUNCTIONS}
+    assert loops == {"submit": None, "worker": "Allow", "status": None, "accounts": None}
+
+
 def test_a_second_route_adds_workers(two_routes: Template) -> None:
     expected = worker_concurrency([Route.model_validate(route) for route in TWO_ROUTES])
     assert expected == 42  # 2 × 14 + 1.5 × 9, rounded up

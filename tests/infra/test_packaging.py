@@ -20,8 +20,7 @@ AARCH64 = 183
 """e_machine of 64-bit ARM in an ELF header."""
 
 IMPORT_ALL = """
-import importlib, sys
-sys.path = [entry for entry in sys.path if "site-packages" not in entry]
+import importlib, sys, sysconfig
 sys.path.insert(0, sys.argv[1])
 sys.dont_write_bytecode = True
 for name in sys.argv[2:]:
@@ -33,7 +32,7 @@ outside = {
     module.__file__
     for module in list(sys.modules.values())
     if getattr(module, "__file__", None)
-    and not module.__file__.startswith((sys.argv[1], sys.prefix, sys.base_prefix))
+    and not module.__file__.startswith((sys.argv[1], sysconfig.get_path("stdlib")))
 }
 assert not outside, outside
 """
