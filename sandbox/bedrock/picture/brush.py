@@ -89,11 +89,17 @@ def glow(
     canvas.paste(Image.new("RGB", (side, side), colour), place, mask)
 
 
-def disc(canvas: Image.Image, centre: Point, radius: float, colour: Colour) -> None:
-    """A round shape with a smooth edge."""
+def disc(
+    canvas: Image.Image, centre: Point, radius: float, colour: Colour, *, crescent: bool = False
+) -> None:
+    """A round shape with a smooth edge, or a crescent lit from the left."""
     side = int(radius * 2) + 2
-    mask = Image.new("L", (side * 4, side * 4))
-    ImageDraw.Draw(mask).ellipse((4, 4, side * 4 - 4, side * 4 - 4), fill=255)
+    large = side * 4
+    mask = Image.new("L", (large, large))
+    draw = ImageDraw.Draw(mask)
+    draw.ellipse((4, 4, large - 4, large - 4), fill=255)
+    if crescent:
+        draw.ellipse((large * 0.27, -large * 0.06, large * 1.19, large * 0.86), fill=0)
     place = (int(centre[0] - side / 2), int(centre[1] - side / 2))
     canvas.paste(Image.new("RGB", (side, side), colour), place, mask.reduce(4))
 

@@ -23,14 +23,10 @@ def sky(canvas: Image.Image, mood: Mood, rng: Random) -> Point:
         height * (rng.uniform(0.38, 0.47) if mood.low_light else rng.uniform(0.16, 0.3)),
     )
     radius = short * rng.uniform(0.05, 0.085)
-    glow(canvas, sun, radius * 7, mood.light, 0.55)
+    glow(canvas, sun, radius * 7, mood.light, 0.3 if mood.stars else 0.55)
     glow(canvas, sun, radius * 2.6, mood.light, 0.6)
-    disc(canvas, sun, radius, mood.light)
-    if mood.stars and chance(rng, 0.6):
-        # A moon's shadow is as dark as the sky beside it.
-        shade = pixel(canvas, sun[0] + radius * 1.3, sun[1])
-        place = (sun[0] + radius * 0.42, sun[1] - radius * 0.16)
-        disc(canvas, place, radius * 0.92, shade)
+    crescent = mood.stars and chance(rng, 0.6)
+    disc(canvas, sun, radius, mood.light, crescent=crescent)
     if not mood.stars:
         _clouds(canvas, mood, rng)
     return sun
