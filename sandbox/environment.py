@@ -1,7 +1,8 @@
 """The environment of the programs that the local run starts.
 
-Nothing of the person's own AWS set-up may reach them: with a profile or an endpoint of theirs, a
-local deploy could become a real one.
+Little of the person's own may reach them. With a profile or an endpoint of theirs a local deploy
+could become a real one, a proxy has no business on loopback, and functions inherit the emulator's
+variables, so a setting that the stack forgets would be found here and missing on AWS.
 """
 
 from __future__ import annotations
@@ -17,16 +18,15 @@ ACCOUNT = "000000000000"
 SECRET = "test"  # noqa: S105 - it opens nothing
 """The emulator's own default: it signs for nobody outside this machine."""
 HOME_REGION: Final = "ap-southeast-1"
-_PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+_KEPT = (
+    *("HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR"),
+    *("XDG_CACHE_HOME", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"),
+)
 
 
 def clean(env: Mapping[str, str]) -> dict[str, str]:
-    """`env` without AWS settings, proxies and Python paths, with our own programs first."""
-    kept = {
-        name: value
-        for name, value in env.items()
-        if not name.startswith(("AWS_", "CDK_", "PYTHON", "JSII_")) and name.lower() not in _PROXIES
-    }
+    """What a program needs to run at all, with our own programs first on its path."""
+    kept = {name: env[name] for name in _KEPT if name in env}
     kept["PATH"] = f"{VENV_BIN}{os.pathsep}{env.get('PATH', os.defpath)}"
     kept["PYTHONUNBUFFERED"] = "1"
     return kept

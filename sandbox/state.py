@@ -61,8 +61,9 @@ class State(BaseModel):
 
     @property
     def up(self) -> bool:
-        """Whether it is ready and all its parts run."""
-        return self.phase == "ready" and all(map(alive, self.children))
+        """Whether it is ready and all its parts run, with the terminal that keeps it, if any."""
+        needed = (*self.children, self.owner) if self.foreground else self.children
+        return self.phase == "ready" and all(map(alive, needed))
 
 
 def read(path: Path) -> State | None:
