@@ -1,7 +1,7 @@
 """The functions, each with a log group and a role of its own that may do just what it does.
 
 A DynamoDB transaction needs no permission of its own: IAM judges each Put and Update in it as
-PutItem and UpdateItem, and that covers the old item which a failed condition returns
+PutItem and UpdateItem, and no other is documented for the old item that a failed condition returns
 (https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html).
 """
 
