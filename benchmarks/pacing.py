@@ -74,7 +74,7 @@ class Figures:
 
 LOADS = (
     Load(rate=2, latency_seconds=3, workers=12, seconds=60, utilisation_min=0.99),
-    Load(rate=20, latency_seconds=0.5, workers=20, seconds=30, utilisation_min=0.95),
+    Load(rate=20, latency_seconds=0.5, workers=24, seconds=30, utilisation_min=0.95),
 )
 
 
@@ -125,6 +125,7 @@ def _servers(folder: Path, port: int, load: Load) -> list[Child]:
         [
             *(sys.executable, "-m", "sandbox.bedrock", "--port", str(port + 1)),
             *("--latency", str(load.latency_seconds), "--rate", str(load.rate)),
+            *("--picture", "plain"),
         ],
         env=env,
         cwd=REPOSITORY,

@@ -138,7 +138,7 @@ class ModelFailed(Transient):
 
 
 class ModelTimedOut(Transient):
-    """No answer in time; the image may have been made, and charged, all the same."""
+    """No whole answer in time; the image may have been made, and charged, all the same."""
 
     code = "model_timed_out"
 

@@ -6,7 +6,13 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import BotoCoreError, ClientError, ReadTimeoutError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    IncompleteReadError,
+    ReadTimeoutError,
+    ResponseStreamingError,
+)
 
 from common.aws.errors import error_code
 from common.errors import (
@@ -23,6 +29,8 @@ from common.routes import Route
 if TYPE_CHECKING:
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
 
+IMAGE_MAYBE_MADE = (ReadTimeoutError, ResponseStreamingError, IncompleteReadError)
+"""The request was taken, so the image may have been made and charged."""
 KINDS: Mapping[str, type[ImagifyError]] = {
     "ThrottlingException": ModelThrottled,
     "ModelNotReadyException": ModelThrottled,
@@ -67,8 +75,8 @@ class BedrockModels:
 
 def model_error(error: ClientError | BotoCoreError) -> ImagifyError:
     """What a failed InvokeModel means; whatever is not known is worth another try."""
-    if isinstance(error, ReadTimeoutError):
-        return ModelTimedOut("The model did not answer in time.")
+    if isinstance(error, IMAGE_MAYBE_MADE):
+        return ModelTimedOut("The model's answer did not arrive in time, or not whole.")
     if not isinstance(error, ClientError):
         return ModelFailed(f"The model could not be reached: {type(error).__name__}.")
     code = error_code(error)
