@@ -7,6 +7,7 @@ import binascii
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from common.api import FieldError, JobView, Problem
 from common.errors import (
     ImagifyError,
     InvalidRequest,
+    NotFound,
     PayloadTooLarge,
     Permanent,
     Rejected,
@@ -28,11 +30,15 @@ from common.observability import count, logger
 
 BODY_BYTES_MAX = 256 * 1024
 """More than the longest prompt and negative prompt together, all escaped as JSON allows it."""
+CURSOR_CHARS_MAX = 200
+"""Ours have about 100; a longer one is not worth decoding."""
 JSON = "application/json"
+NO_STORE = {"Cache-Control": "no-store"}
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
 """When to ask again after something that may work the next time."""
 
+_JOB_ID = re.compile(r"job_[0-9a-f]{32}")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -108,6 +114,13 @@ def idempotency_key(event: APIGatewayProxyEventV2) -> str | None:
     return key
 
 
+def job_id(text: str) -> str:
+    """The id in a path. Raises NotFound for what cannot be one, which no store need be asked."""
+    if not _JOB_ID.fullmatch(text):
+        raise NotFound("You have no job of that id.")
+    return text
+
+
 def query_text(event: APIGatewayProxyEventV2, name: str) -> str | None:
     """A query parameter's value, or None."""
     return (event.query_string_parameters or {}).get(name)
@@ -134,15 +147,15 @@ def read_cursor(cursor: str | None) -> tuple[str, str] | None:
     """The place that a cursor of ours stands for. Raises InvalidRequest for any other."""
     if cursor is None:
         return None
-    try:
+    position = None
+    if len(cursor) <= CURSOR_CHARS_MAX:
         padded = cursor + "=" * (-len(cursor) % 4)
-        first, second = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    except (ValueError, TypeError):
-        first = second = None
-    position = (first, second)
-    if not all(isinstance(part, str) and part for part in position):
-        raise InvalidRequest("The cursor is not one of ours.", code="invalid_cursor")
-    return position
+        with suppress(ValueError):
+            position = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+    match position:
+        case [str(first), str(second)] if first and second and (first + second).isascii():
+            return first, second
+    raise InvalidRequest("The cursor is not one of ours.", code="invalid_cursor")
 
 
 def answer(
@@ -153,7 +166,7 @@ def answer(
         status_code=status,
         content_type=JSON,
         body=body.model_dump_json(),
-        headers={"Cache-Control": "no-store", **(headers or {})},
+        headers={**NO_STORE, **(headers or {})},
     )
 
 
@@ -166,10 +179,10 @@ def job_answer(status: HTTPStatus, view: JobView, *, seen: str | None = None) ->
     """A job with its ETag, and Retry-After while it may change; 304 when it is as `seen` says."""
     expires = f"-{int(view.image.expires_at.timestamp())}" if view.image else ""
     etag = f'"{view.version}{expires}"'
-    headers = {"ETag": etag, "Location": view.urls.self}
+    headers = {"ETag": etag, "Location": view.urls.self, **NO_STORE}
     if not view.terminal:
         headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    if seen is not None and etag in re.split(r"\s*,\s*", seen.replace("W/", "")):
+    if seen is not None and {etag, "*"} & set(re.split(r"\s*,\s*", seen.replace("W/", ""))):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers, body="")
     return answer(status, view, headers)
 
@@ -214,5 +227,5 @@ def _problem(
         status_code=status,
         content_type=PROBLEM_JSON,
         body=body.model_dump_json(exclude_none=True),
-        headers={"Cache-Control": "no-store", **(headers or {})},
+        headers={**NO_STORE, **(headers or {})},
     )

@@ -48,8 +48,11 @@ def ensure_user(
 
 
 def normalised(email: str) -> str:
-    """One spelling per address: NFC, no space around it, lower case."""
-    address = unicodedata.normalize("NFC", email).strip().casefold()
+    """One spelling per address: NFC, no space around it, lower case.
+
+    Not `casefold`, which makes one address of two: `straße@` and `strasse@` are two people's.
+    """
+    address = unicodedata.normalize("NFC", email.strip().lower())
     local, at, domain = address.rpartition("@")
     if not (local and at and domain) or len(address) > EMAIL_CHARS_MAX:
         raise InvalidRequest("That is no e-mail address.", code="invalid_email")

@@ -31,7 +31,7 @@ def sign_in(event: dict[str, Any]) -> dict[str, Any]:
     given = services()
     attributes = event["request"]["userAttributes"]
     user_id = ensure_user(
-        attributes["email"],
+        attributes.get("email", ""),
         verified=attributes.get("email_verified") == "true",
         users=given.users,
         welcome_credits=given.settings.welcome_credits,

@@ -26,7 +26,7 @@ app = http.resolver()
 def get_job(job_id: str) -> Response[str]:
     """One job of the user's, or 304 while it is as it was."""
     user_id = http.user_id(app.current_event)
-    job = services().jobs.get(job_id)
+    job = services().jobs.get(http.job_id(job_id))
     if job is None or job.user_id != user_id:
         raise NotFound("You have no job of that id.")
     return http.job_answer(HTTPStatus.OK, _view(job), seen=http.if_none_match(app.current_event))
@@ -54,7 +54,7 @@ def delete_job(job_id: str) -> Response[str]:
     """Cancel a job that no worker has had yet."""
     user_id = http.user_id(app.current_event)
     given = services()
-    job = cancel_job(job_id, user_id=user_id, jobs=given.jobs, now=given.now())
+    job = cancel_job(http.job_id(job_id), user_id=user_id, jobs=given.jobs, now=given.now())
     logger.info("canceled", job_id=job_id, user_id=user_id)
     count("JobsCanceled")
     return http.job_answer(HTTPStatus.OK, _view(job))
