@@ -17,6 +17,7 @@ from sandbox import run
 from sandbox.people import People, Person, new_password
 from sandbox.places import REPOSITORY, Places
 from sandbox.ports import free_pair
+from sandbox.processes import alive
 from sandbox.state import Outputs, State, read
 
 MODEL_LATENCY_SECONDS = 1.0
@@ -62,8 +63,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def sandbox() -> Iterator[Sandbox]:
-    """The stack as `imagify up` starts it, on ports of this session's own."""
+def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
+    """The stack as `imagify up` starts it, on ports of this session's own.
+
+    Its logs stay under .sandbox/tests when a test has failed.
+    """
     _require_installed()
     _stop_abandoned()
     places = Places(HOME / str(os.getpid()))
@@ -73,6 +77,8 @@ def sandbox() -> Iterator[Sandbox]:
         yield Sandbox(state, places)
     finally:
         run.stop_parts(places)
+        if not request.session.testsfailed:
+            shutil.rmtree(places.home, ignore_errors=True)
 
 
 @pytest.fixture
@@ -137,6 +143,6 @@ def _stop_abandoned() -> None:
     for home in HOME.glob("*"):
         places = Places(home)
         state = read(places.state)
-        if state is None or not state.up:
+        if state is not None and not alive(state.owner):
             run.stop_parts(places)
             shutil.rmtree(home, ignore_errors=True)
