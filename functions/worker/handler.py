@@ -13,7 +13,7 @@ from aws_lambda_powertools.utilities.batch import (
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from common import wiring
-from common.observability import logger, observed
+from common.observability import count, logger, observed
 from functions.worker.generate_image import Again, Delivery, generate_image
 
 services = wiring.worker_services
@@ -27,11 +27,18 @@ class DeliveryFailed(Exception):
 def handle(record: SQSRecord) -> None:
     """Work on one message. Raises DeliveryFailed, or whatever a bug raises, to see it again."""
     given = services()
-    delivery = Delivery(job_id=json.loads(record.body)["job_id"], message_id=record.message_id)
-    logger.append_keys(job_id=delivery.job_id)
-    outcome = generate_image(delivery, given)
+    try:
+        delivery = Delivery(job_id=json.loads(record.body)["job_id"], message_id=record.message_id)
+        logger.append_keys(job_id=delivery.job_id)
+        outcome = generate_image(delivery, given)
+        if isinstance(outcome, Again):
+            given.queue.hide(record.receipt_handle, seconds=outcome.seconds)
+    except Exception:
+        # The batch processor fails the message and says nothing of why.
+        logger.exception("unexpected error")
+        count("UnexpectedErrors")
+        raise
     if isinstance(outcome, Again):
-        given.queue.hide(record.receipt_handle, seconds=outcome.seconds)
         raise DeliveryFailed(f"again in {outcome.seconds} s")
 
 
