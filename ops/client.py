@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from types import TracebackType
 from typing import Any, Self
 
@@ -88,6 +90,7 @@ class Job(_Answer):
     job_id: str
     status: str
     terminal: bool
+    finished_at: datetime | None = None
     queue: Queue | None = None
     progress: Progress | None = None
     charge: Charge = Charge()
@@ -218,7 +221,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         seconds = float(headers.get("retry-after", ""))
     except ValueError:
         return None
-    return min(max(seconds, 0.0), RETRY_AFTER_SECONDS_MAX)
+    return min(max(seconds, 0.0), RETRY_AFTER_SECONDS_MAX) if math.isfinite(seconds) else None
 
 
 def _refusal(answer: httpx.Response) -> ApiError:

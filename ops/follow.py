@@ -71,7 +71,7 @@ def follow(
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> None:
-    """Return when every task is over; `on_end` is called once for each.
+    """Return when every task is over; `on_end` is called for each job that has ended.
 
     A person may have so many jobs at a time: what is refused for that is submitted later. Any
     other refusal would meet the rest as well, so they are not tried. Raises ApiError when a job
@@ -87,7 +87,7 @@ def follow(
         else:
             _see(task, api.job(task.job.job_id), now())
         board.show(tasks)
-        if task.over:
+        if task.job is not None and task.over:
             on_end(task)
 
 

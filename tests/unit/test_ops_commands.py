@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops import cli
+from ops.client import ApiError
+from ops.follow import Task
+from ops.generate import Wish, _failures, _save
+from sandbox.errors import SandboxError
+from sandbox.places import REPOSITORY
+
+
+@pytest.fixture(autouse=True)
+def nothing_runs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("IMAGIFY_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setattr("ops.cli.signal.signal", lambda *_: None)
+
+
+def fails(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int:
+    """The exit code of a command that fails so."""
+
+    def fail(*_: Any) -> None:
+        raise error
+
+    monkeypatch.setattr("ops.status.find", fail)
+    return cli.main(["status"])
+
+
+def test_a_command_that_needs_the_run_says_how_to_start_it(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for command in (["status"], ["generate", "a fox"]):
+        assert cli.main(command) == 3
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("imagify: The local run is not up. Start it: imagify up")
+        assert len(err.splitlines()) == 1
+
+
+def test_status_tells_programs_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["status", "--json"]) == 3
+    assert json.loads(capsys.readouterr().out)["up"] is False
+
+
+def test_down_is_fine_when_nothing_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["down"]) == 0
+    assert capsys.readouterr().err == "Nothing is running.\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["fly"],
+        ["generate"],
+        ["generate", "x", "--count", "0"],
+        ["generate", "x", "--count", "101"],
+        ["up", "--port", "65535"],
+        ["up", "--port", "x"],
+        ["up", "--model-latency", "-1"],
+        ["up", "--model-rate", "0"],
+        ["up", "--model-rate", "nan"],
+    ],
+)
+def test_wrong_usage_is_told_and_ends_with_2(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    assert "error: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (ApiError("No. (code)", status=400, code="code"), "imagify: No. (code)"),
+        (OSError(28, "No space left on device"), "imagify: [Errno 28] No space left on device"),
+        (SandboxError("Broken."), "imagify: Broken."),
+        (
+            ValueError("odd"),
+            "imagify: ValueError: odd (a bug of ours; IMAGIFY_DEBUG=1 shows where)",
+        ),
+    ],
+)
+def test_every_error_is_one_sentence(
+    error: Exception,
+    sentence: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert fails(monkeypatch, error) == 1
+    assert capsys.readouterr().err == f"{sentence}\n"
+
+
+def test_a_bug_shows_where_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("IMAGIFY_DEBUG", "1")
+    with pytest.raises(ValueError, match="odd"):
+        fails(monkeypatch, ValueError("odd"))
+
+
+def test_an_interrupt_ends_with_130(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert fails(monkeypatch, KeyboardInterrupt()) == 130
+
+
+def test_several_images_differ_in_seed_key_and_file() -> None:
+    wish = Wish(prompt="fox", out=Path("x/fox.png"), count=2, seed=7, idempotency_key="k")
+
+    assert [wish.body(number) for number in range(2)] == [
+        {"prompt": "fox", "seed": 7},
+        {"prompt": "fox", "seed": 8},
+    ]
+    assert [wish.key(number) for number in range(2)] == ["k-1", "k-2"]
+    assert [wish.path(number, "job") for number in range(2)] == [
+        Path("x/fox-1.png"),
+        Path("x/fox-2.png"),
+    ]
+
+
+def test_one_image_is_named_as_told_or_after_its_job(tmp_path: Path) -> None:
+    assert Wish(prompt="fox").path(0, "job_1") == Path("job_1.png")
+    assert Wish(prompt="fox", out=tmp_path).path(0, "job_1") == tmp_path / "job_1.png"
+    assert Wish(prompt="fox", out=Path("a.png")).path(0, "job_1") == Path("a.png")
+    assert Wish(prompt="fox", idempotency_key="k").key(0) == "k"
+    assert Wish(prompt="fox").key(0) != Wish(prompt="fox").key(0)
+
+
+def test_saving_keeps_what_is_there(tmp_path: Path) -> None:
+    path = tmp_path / "fox.png"
+
+    assert _save(b"one", path) == path
+    assert _save(b"one", path) == path
+    assert _save(b"two", path) == tmp_path / "fox-2.png"
+    assert path.read_bytes() == b"one"
+
+
+def test_failures_of_many_are_counted_by_reason() -> None:
+    tasks = [Task({}, "", number) for number in range(3)]
+    for task in tasks[1:]:
+        task.refused = ApiError("Too few credits.", status=402, code="insufficient_credits")
+
+    assert _failures(tasks) == "2 of 3: Too few credits."
+    assert _failures(tasks[1:2]) == "Too few credits."
+    assert _failures(tasks[:1]) == ""
+
+
+def test_the_script_runs_from_anywhere_and_takes_no_namesakes(tmp_path: Path) -> None:
+    (tmp_path / "ops").mkdir()
+    (tmp_path / "ops" / "__init__.py").write_text("raise SystemExit('a namesake')")
+    link = tmp_path / "imagify"
+    link.symlink_to(REPOSITORY / "bin" / "imagify")
+
+    done = subprocess.run(
+        [link, "down"],
+        cwd=tmp_path,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "Nothing is running.\n")

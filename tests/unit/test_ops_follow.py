@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+
+from ops.board import Board, share_done
+from ops.client import ApiError, Job, Look, Problem, Progress, Queue
+from ops.follow import BUSY, Task, follow
+
+
+class Clock:
+    """Time that passes only while somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class ScriptedApi:
+    """Answers as written, and notes when it was asked."""
+
+    def __init__(self, clock: Clock, submits: Sequence[Look | ApiError], *looks: Look) -> None:
+        self._clock = clock
+        self._submits: Iterator[Look | ApiError] = iter(submits)
+        self._looks = iter(looks)
+        self.asked: list[tuple[str, float]] = []
+
+    def submit(self, body: Mapping[str, Any], *, idempotency_key: str) -> Look:
+        self.asked.append((f"submit {body['prompt']} {idempotency_key}", self._clock()))
+        answer = next(self._submits)
+        if isinstance(answer, ApiError):
+            raise answer
+        return answer
+
+    def job(self, job_id: str) -> Look:
+        self.asked.append((f"job {job_id}", self._clock()))
+        return next(self._looks)
+
+
+class NoBoard:
+    def show(self, tasks: Sequence[Task]) -> None:
+        pass
+
+
+def look(status: str, *, job_id: str = "job_1", after: float = 2, **more: Any) -> Look:
+    terminal = status in {"succeeded", "failed", "canceled"}
+    return Look(Job(job_id=job_id, status=status, terminal=terminal, **more), after)
+
+
+def tasks_for(count: int) -> list[Task]:
+    return [Task({"prompt": "fox"}, f"key-{number}", number) for number in range(count)]
+
+
+def run(api: ScriptedApi, tasks: Sequence[Task], clock: Clock) -> list[int]:
+    ended: list[int] = []
+    follow(
+        api,
+        tasks,
+        board=NoBoard(),
+        on_end=lambda task: ended.append(task.number),
+        now=clock,
+        sleep=clock.sleep,
+    )
+    return ended
+
+
+def test_follow_asks_as_often_as_it_is_told() -> None:
+    clock = Clock()
+    api = ScriptedApi(
+        clock, [look("queued", after=3)], look("generating", after=1), look("succeeded")
+    )
+    (task,) = tasks = tasks_for(1)
+
+    assert run(api, tasks, clock) == [0]
+
+    assert [what for what, _ in api.asked] == ["submit fox key-0", "job job_1", "job job_1"]
+    assert [round(when - 100, 3) for _, when in api.asked] == [0, 3, 4]
+    assert task.failure is None
+
+
+def test_follow_submits_later_what_is_too_much_now() -> None:
+    clock = Clock()
+    busy = ApiError("Too many.", status=429, code=BUSY, retry_after_seconds=5)
+    api = ScriptedApi(
+        clock,
+        [look("queued", job_id="a"), busy, look("succeeded", job_id="b")],
+        look("succeeded", job_id="a"),
+    )
+    tasks = tasks_for(2)
+
+    assert run(api, tasks, clock) == [0, 1]
+
+    assert [what for what, _ in api.asked] == [
+        "submit fox key-0",
+        "submit fox key-1",
+        "job a",
+        "submit fox key-1",
+    ]
+    assert [task.failure for task in tasks] == [None, None]
+
+
+def test_follow_does_not_submit_what_would_be_refused_too() -> None:
+    clock = Clock()
+    poor = ApiError("Too few credits.", status=402, code="insufficient_credits")
+    api = ScriptedApi(clock, [look("succeeded"), poor])
+    tasks = tasks_for(4)
+
+    assert run(api, tasks, clock) == [0]
+
+    assert len(api.asked) == 2
+    assert [task.failure for task in tasks] == [None, *["Too few credits."] * 3]
+
+
+def test_follow_ends_with_a_stalled_job_and_says_what_it_means() -> None:
+    clock = Clock()
+    error = Problem(code="model_timed_out", message="No answer.")
+    (task,) = tasks = tasks_for(1)
+
+    run(ScriptedApi(clock, [look("stalled", error=error)]), tasks, clock)
+
+    assert task.failure == (
+        "The job job_1 is stalled, and its credits are still held: No answer. (model_timed_out)"
+    )
+
+
+def test_follow_ends_with_a_terminal_status_that_it_does_not_know() -> None:
+    clock = Clock()
+    (task,) = tasks = tasks_for(1)
+    unknown = Look(Job(job_id="job_1", status="archived", terminal=True), 1)
+
+    run(ScriptedApi(clock, [unknown]), tasks, clock)
+
+    assert task.failure == "The job job_1 ended as archived."
+
+
+def share(status: str, *, elapsed: float = 0, **more: Any) -> float:
+    task = Task({}, "", 0, job=look(status, **more).job, began=100.0)
+    return share_done(task, 4.0, 100.0 + elapsed)
+
+
+def test_the_bar_grows_and_is_full_only_at_the_end() -> None:
+    shares = [share("generating", elapsed=seconds) for seconds in (0, 1, 4, 5, 60, 100_000)]
+    assert shares == sorted(shares)
+    assert shares[0] == 0
+    assert shares[-1] < 1
+    assert share("succeeded") == 1
+    assert share("failed") == 0
+    assert share("generating", progress=Progress(percent=100)) < 1
+    assert share("generating", progress=Progress(percent=40)) == 0.4
+    assert share_done(Task({}, "", 0), 4.0, 100.0) == 0
+
+
+def test_the_board_says_each_change_once_where_there_is_no_terminal() -> None:
+    console = Console(record=True, force_terminal=False, width=80)
+    task = Task({}, "", 0)
+    with Board(console, typical_seconds=1) as board:
+        board.show([task])
+        for status in ("queued", "queued", "generating", "succeeded"):
+            task.job = look(status, queue=Queue(position=3, eta_seconds=4.4)).job
+            board.show([task])
+
+    assert console.export_text().splitlines() == [
+        "job_1  queued, place 3, about 4 s",
+        "job_1  generating",
+        "job_1  succeeded",
+    ]
+
+
+def test_the_board_counts_many_jobs_on_one_line() -> None:
+    console = Console(record=True, force_terminal=True, width=120)
+    tasks = tasks_for(12)
+    for task, status in zip(tasks, ("succeeded", "generating", "new"), strict=False):
+        task.job = look(status).job
+    with Board(console, typical_seconds=1) as board:
+        board.show(tasks)
+
+    assert "1 succeeded, 1 generating, 9 waiting, 1 new" in console.export_text()
