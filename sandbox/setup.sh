@@ -36,7 +36,7 @@ make_venv() {
 install_python_packages() {
   say "Installing $(grep -c '==' requirements/dev.txt) locked Python packages into .venv …"
   PIP_USER=0 PIP_REQUIRE_VIRTUALENV=0 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_INPUT=1 \
-    .venv/bin/python -m pip install --quiet --require-hashes --requirement requirements/dev.txt
+    .venv/bin/python -m pip install -qq --require-hashes --requirement requirements/dev.txt
   cp requirements/dev.txt .venv/installed.txt
 }
 
