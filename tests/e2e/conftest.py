@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -70,6 +71,8 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     """
     _require_installed()
     _stop_abandoned()
+    # Whoever ends the tests in the midst of things gets the same tidy end as with Ctrl-C.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     places = Places(HOME / str(os.getpid()))
     options = run.Options(port=free_pair(), model_latency_seconds=MODEL_LATENCY_SECONDS)
     state = run.start(places, os.environ, options, tell=lambda _step: None, foreground=True)
