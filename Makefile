@@ -8,7 +8,7 @@ PYTEST = .venv/bin/python -m pytest
 export PROMPT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint types format package bench-pacing clean
+.PHONY: help setup run test check lint types format package bench-pacing bench-burst clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -41,8 +41,11 @@ format: setup ## put the code into its one format
 package: setup ## build the functions' Lambda package: Python 3.13 on arm64, without Docker
 	.venv/bin/python -m infra.packaging
 
-bench-pacing: setup ## measure how well the pace keeps and uses a quota, beside three rivals
+bench-pacing: setup ## measure how well the pace keeps and uses a quota
 	.venv/bin/python -m benchmarks.pacing
+
+bench-burst: setup ## measure forty jobs at once through the whole product
+	.venv/bin/python -m benchmarks.burst
 
 clean: ## remove what was made here: the environment, the local run's state, caches
 	@if [ -x .venv/bin/python ]; then bin/imagify down; fi

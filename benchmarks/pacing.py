@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import boto3
@@ -31,7 +32,7 @@ from common.jobs import ImageRequest
 from common.models.catalogue import DEFAULT_MODEL, find
 from common.pacing import Pacer
 from common.routes import Route
-from common.wiring import now_us
+from common.wiring import aside, now_us
 from sandbox.environment import HOME_REGION, clean, for_aws
 from sandbox.places import REPOSITORY
 from sandbox.ports import HOST, free_pair
@@ -181,7 +182,7 @@ def _work(load: Load, begin: object, ready: object) -> None:
     assert spec is not None
     lines = DynamoLines(clients.dynamodb(HOME_REGION), routes_table=ROUTES_TABLE)
     models = BedrockModels({MODEL_REGION: clients.bedrock_runtime(MODEL_REGION, READ_SECONDS)})
-    pacer = Pacer(lines, now_us=now_us, sleep=time.sleep, wait_seconds_max=60)
+    pacer = Pacer(lines, now_us=now_us, sleep=time.sleep, aside=aside, wait_seconds_max=60)
     request = ImageRequest(prompt="a metronome", model=DEFAULT_MODEL, aspect_ratio="1:1", seed=1)
     body = spec.wire.body(request, spec.sizes["1:1"])
     lines.read([route])
@@ -189,9 +190,9 @@ def _work(load: Load, begin: object, ready: object) -> None:
     begin.wait()  # type: ignore[attr-defined]
     deadline = time.monotonic() + WARM_UP_SECONDS + load.seconds
     while time.monotonic() < deadline:
-        slot = pacer.start([route])
+        slot = pacer.take([route])
         try:
-            models.invoke(route, body)
+            models.invoke(route, body, wait=partial(pacer.wait, slot))
         except ModelThrottled:
             pacer.throttled(slot)
         except ImagifyError as error:

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from common.errors import NoFreeSlot, ServiceFailed
@@ -26,16 +27,18 @@ JITTER_PERMILLE = 8
 """What the interval is longer than 1/rate: the jitter that a window may have, 8 ms in a second."""
 LATE_US = 4_000
 """A start later than this pushes the line; half of the jitter, the rest is the network's."""
+LATE_MORE_US = 10_000
+"""How much later than it woke such a start is assumed to leave: its machine is busy."""
 LEAD_US = 60_000
 """How long before its slot a sleeper wakes to read the line once more."""
-WRITE_US = 20_000
-"""How long taking a slot may last; no slot is promised earlier than this from now."""
+READY_US = 50_000
+"""How long it may last to take a slot and be ready for it; none is promised earlier from now."""
 
 UNSLOWED = 1000
 """The slowdown of a healthy line, in permille of its interval."""
 SLOWDOWN_MAX = 16 * UNSLOWED
-THROTTLE_FACTOR_PERMILLE = 1500
-"""One throttle makes the interval 1.5 times as long …"""
+THROTTLE_FACTOR_PERMILLE = 1250
+"""One throttle makes the interval 1.25 times as long …"""
 THROTTLE_PUSH_US = 1 * US
 """… and leaves the model alone for a second."""
 RECOVER_FACTOR_PERMILLE = 900
@@ -134,7 +137,7 @@ def eased(line: Line, *, now_us: int) -> Line:
 
 
 class Pacer:
-    """Lets a worker start when a slot of one of its routes has come."""
+    """Lets a worker start when a slot of one of its routes has come: `take` one, then `wait`."""
 
     def __init__(
         self,
@@ -142,29 +145,53 @@ class Pacer:
         *,
         now_us: Callable[[], int],
         sleep: Callable[[float], None],
+        aside: Callable[[Callable[[], None]], None],
         wait_seconds_max: float,
     ) -> None:
+        """`aside` does a thing without being waited for."""
         self._lines = lines
+        self._aside = aside
         self._now_us = now_us
         self._sleep = sleep
         self._wait_us_max = int(wait_seconds_max * US)
 
-    def start(self, routes: Sequence[Route]) -> Slot:
-        """Sleep until the earliest slot of any route has come, and say which.
+    def take(self, routes: Sequence[Route]) -> Slot:
+        """The earliest slot of any route: one is taken only while no other has an earlier one.
 
-        Raises NoFreeSlot, without sleeping longer, when it is further away than the longest wait.
+        Raises NoFreeSlot when it is further away than the longest wait.
+        """
+        latest_us = self._now_us() + self._wait_us_max
+        lines = dict(self._lines.read(routes)) if len(routes) > 1 else {}
+        while True:
+            earliest_us = self._now_us() + READY_US
+            by_slot = sorted(routes, key=lambda route: lines.get(route.name, Line()).next_us)
+            best, runner_up = by_slot[0], by_slot[1:2]
+            limit_us = min(
+                [latest_us, *(max(lines[route.name].next_us, earliest_us) for route in runner_up)]
+            )
+            answer = self._lines.take(best, earliest_us=earliest_us, latest_us=limit_us)
+            if isinstance(answer, Slot):
+                return answer
+            lines[best.name] = answer
+            if min(line.next_us for line in lines.values()) > latest_us:
+                raise self._too_far(min(line.next_us for line in lines.values()))
+
+    def wait(self, slot: Slot) -> None:
+        """Sleep until the slot has come; to be called when nothing but the start itself is left.
+
+        A slot that is missed by a whole interval is lost, as another start has had its turn since:
+        the route's next one is taken instead. Raises NoFreeSlot when it is pushed too far away.
         """
         give_up_us = self._now_us() + self._wait_us_max
-        while True:
-            slot = self._take(routes, give_up_us)
-            late_us = self._await(slot, give_up_us)
-            if late_us < interval_us(slot.route, slot.slowdown_permille):
-                if late_us > LATE_US:
-                    self._lines.push(slot.route, by_us=late_us)
-                return slot
-            # Another start has had its turn since: this slot is lost, not squeezed in.
+        while (late_us := self._sleep_through(slot, give_up_us)) >= interval_us(
+            slot.route, slot.slowdown_permille
+        ):
+            slot = self.take([slot.route])
+        if late_us > LATE_US:
+            # Beside the start, which would be the later for waiting until it is written.
+            self._aside(partial(self._push, slot.route, late_us + LATE_MORE_US))
 
-    def _await(self, slot: Slot, give_up_us: int) -> int:
+    def _sleep_through(self, slot: Slot, give_up_us: int) -> int:
         """Sleep until the slot, wherever it is pushed; answer by how much it was missed."""
         start_us = slot.start_us
         while start_us - self._now_us() > LEAD_US:
@@ -185,22 +212,10 @@ class Pacer:
         if slot.slowdown_permille > UNSLOWED:
             self._adapt(slot.route, eased)
 
-    def _take(self, routes: Sequence[Route], latest_us: int) -> Slot:
-        """The earliest slot of any route: one is taken only while no other has an earlier one."""
-        lines = dict(self._lines.read(routes)) if len(routes) > 1 else {}
-        while True:
-            earliest_us = self._now_us() + WRITE_US
-            by_slot = sorted(routes, key=lambda route: lines.get(route.name, Line()).next_us)
-            best, runner_up = by_slot[0], by_slot[1:2]
-            limit_us = min(
-                [latest_us, *(max(lines[route.name].next_us, earliest_us) for route in runner_up)]
-            )
-            answer = self._lines.take(best, earliest_us=earliest_us, latest_us=limit_us)
-            if isinstance(answer, Slot):
-                return answer
-            lines[best.name] = answer
-            if min(line.next_us for line in lines.values()) > latest_us:
-                raise self._too_far(min(line.next_us for line in lines.values()))
+    def _push(self, route: Route, by_us: int) -> None:
+        # The start has been made; a line that cannot be pushed now only loses its jitter's room.
+        with suppress(ServiceFailed):
+            self._lines.push(route, by_us=by_us)
 
     def _adapt(self, route: Route, change: Callable[..., Line]) -> None:
         # What the model has just answered counts for more: the next start can adapt the line.

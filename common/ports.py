@@ -132,8 +132,12 @@ class ImageSigner(Protocol):
 class ModelClient(Protocol):
     """Calls a model, once: no retries of its own."""
 
-    def invoke(self, route: Route, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    def invoke(
+        self, route: Route, body: Mapping[str, Any], *, wait: Callable[[], None]
+    ) -> Mapping[str, Any]:
         """Send the request body, give back the response body, both as the model defines them.
 
-        Raises ModelThrottled, ModelFailed, ModelTimedOut or ModelRejected.
+        `wait` is called when the request is ready, and it is sent as soon as that returns; what
+        `wait` raises is raised. Raises ModelThrottled, ModelFailed, ModelTimedOut, ModelRejected or
+        ContentRefused.
         """

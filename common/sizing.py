@@ -22,7 +22,8 @@ CONCURRENCY_MIN = 2
 def worker_concurrency(routes: Sequence[Route]) -> int:
     """`ceil(sum of rate × p95 latency)`; 2/s × 14 s = 28."""
     in_flight = sum(route.rate_per_second * route.p95_seconds for route in routes)
-    return max(CONCURRENCY_MIN, math.ceil(in_flight))
+    # Rounded first: 1.1/s × 10 s is a little more than 11 in floating point, and no 12th worker.
+    return max(CONCURRENCY_MIN, math.ceil(round(in_flight, 6)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

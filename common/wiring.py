@@ -6,8 +6,10 @@ Tests put their own in place of these functions' results.
 from __future__ import annotations
 
 import os
+import threading
 import time
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
 
@@ -37,6 +39,11 @@ def utc_now() -> datetime:
 def now_us() -> int:
     """Now, in microseconds since the epoch."""
     return time.time_ns() // 1000
+
+
+def aside(do: Callable[[], None]) -> None:
+    """Do it on a thread of its own; it ends long before the model call that goes on beside it."""
+    threading.Thread(target=do, name="aside").start()
 
 
 def new_id() -> str:
@@ -102,6 +109,7 @@ def worker_services() -> WorkerServices:
             lines,
             now_us=now_us,
             sleep=time.sleep,
+            aside=aside,
             wait_seconds_max=settings.slot_wait_seconds_max,
         ),
         now=utc_now,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -159,6 +159,14 @@ class Client:
     def job(self, job_id: str) -> Look:
         """Look at a job; raises ApiError."""
         return _look(self._send("GET", f"/jobs/{job_id}"))
+
+    def jobs(self) -> Sequence[Job]:
+        """The person's latest jobs, newest first; raises ApiError."""
+        answer = self._send("GET", "/jobs")
+        try:
+            return [Job.model_validate(job) for job in answer.json()["jobs"]]
+        except (ValueError, KeyError) as error:
+            raise _unreadable(answer) from error
 
     def me(self) -> Me:
         """Who asks, and the balance; raises ApiError."""

@@ -10,7 +10,7 @@ import base64
 import itertools
 import zlib
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from threading import Lock
@@ -310,7 +310,10 @@ class FakeModel:
         self._lock = Lock()
         self.calls: list[tuple[Route, Mapping[str, Any]]] = []
 
-    def invoke(self, route: Route, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    def invoke(
+        self, route: Route, body: Mapping[str, Any], *, wait: Callable[[], None]
+    ) -> Mapping[str, Any]:
+        wait()
         with self._lock:
             self.calls.append((route, body))
             said = self._answers.pop(0) if self._answers else self._image

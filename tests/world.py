@@ -158,6 +158,7 @@ class World:
             models=mortal("models", self.model, self.fate),
             pacer=Pacer(
                 mortal("lines", self.lines, self.fate),
+                aside=lambda do: do(),
                 now_us=self.clock.now_us,
                 sleep=self.clock.sleep,
                 wait_seconds_max=self.worker_settings.slot_wait_seconds_max,

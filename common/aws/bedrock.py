@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import (
@@ -45,15 +46,29 @@ KINDS: Mapping[str, type[ImagifyError]] = {
 THROTTLED_RETRY_AFTER_SECONDS = 5.0
 
 
+BEFORE_SEND = "before-send.bedrock-runtime.InvokeModel"
+"""botocore's last event before the bytes go out."""
+
+
 class BedrockModels:
     """InvokeModel in each route's own region."""
 
     def __init__(self, clients: Mapping[str, BedrockRuntimeClient]) -> None:
         """`clients` by region, made beforehand, so that no start is late for its client."""
         self._clients = clients
+        self._wait: ContextVar[Callable[[], None]] = ContextVar("wait")
+        for client in clients.values():
+            client.meta.events.register(BEFORE_SEND, self._before_send)
 
-    def invoke(self, route: Route, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _before_send(self, **_request: Any) -> None:
+        """The request is signed and ready: wait here, so that none of that delays the start."""
+        self._wait.get()()
+
+    def invoke(
+        self, route: Route, body: Mapping[str, Any], *, wait: Callable[[], None]
+    ) -> Mapping[str, Any]:
         """Send the body to the route's model and read its answer."""
+        self._wait.set(wait)
         try:
             answer = self._clients[route.region].invoke_model(
                 modelId=route.model,

@@ -152,10 +152,16 @@ def _call_again(
 def _call(
     spec: ModelSpec, routes: tuple[Route, ...], body: dict[str, object], worker: WorkerServices
 ) -> bytes:
-    slot = worker.pacer.start(routes)
+    slot = worker.pacer.take(routes)
     began = worker.now()
+
+    def wait() -> None:
+        nonlocal began
+        worker.pacer.wait(slot)
+        began = worker.now()
+
     try:
-        answer = worker.models.invoke(slot.route, body)
+        answer = worker.models.invoke(slot.route, body, wait=wait)
     except ModelThrottled:
         count("ModelThrottled")
         worker.pacer.throttled(slot)

@@ -109,7 +109,13 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 def _punctual(wired: WorkerServices) -> Pacer:
     """The pacer, on a machine that is never late: a late start would push the line."""
     clock = ManualClock()
-    return Pacer(wired.pacer._lines, now_us=clock.now_us, sleep=clock.sleep, wait_seconds_max=30)
+    return Pacer(
+        wired.pacer._lines,
+        now_us=clock.now_us,
+        sleep=clock.sleep,
+        aside=lambda do: do(),
+        wait_seconds_max=30,
+    )
 
 
 def _answering(**_request: object) -> AWSResponse:

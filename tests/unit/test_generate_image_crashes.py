@@ -154,12 +154,14 @@ class Interrupted(FakeModel):
         super().__init__()
         self._meanwhile = meanwhile
 
-    def invoke(self, route: Route, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    def invoke(
+        self, route: Route, body: Mapping[str, Any], *, wait: Callable[[], None]
+    ) -> Mapping[str, Any]:
         if not self.calls:
-            answer = super().invoke(route, body)
+            answer = super().invoke(route, body, wait=wait)
             self._meanwhile()
             return answer
-        return super().invoke(route, body)
+        return super().invoke(route, body, wait=wait)
 
 
 def test_five_deliveries_at_once_make_one_image_and_one_settle() -> None:
