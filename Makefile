@@ -8,7 +8,7 @@ PYTEST = .venv/bin/python -m pytest
 export PROMPT
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint types format package bench-pacing bench-burst clean
+.PHONY: help setup run test check lint types quick format package bench-pacing bench-burst clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -20,11 +20,14 @@ setup: ## make the environment: .venv and node_modules (instant when nothing has
 run: setup ## start everything, generate one image (PROMPT="…"), stay up until Ctrl-C
 	@exec bin/imagify up --port $(PORT) --prompt "$$PROMPT"
 
-test: lint types ## lint, types and every test: the quick ones, then those on the emulator
-	$(PYTEST) -m "not emulator"
+test: check ## lint, types and every test: the quick ones, then those on the emulator
 	$(PYTEST) -m emulator
 
-check: lint types ## lint, types and the tests that need no emulator: under a minute
+# Types and quick tests at the same time: each keeps one core busy.
+check: lint ## lint, types and the tests that need no emulator: under a minute
+	@$(MAKE) --no-print-directory -j2 types quick
+
+quick: setup
 	$(PYTEST) -m "not emulator"
 
 lint: setup

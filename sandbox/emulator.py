@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 
@@ -12,8 +13,15 @@ from sandbox.processes import Child, start, wait_healthy
 
 START_SECONDS = 60.0
 """Two on an idle machine; a busy one gets time."""
-CONCURRENCY_MAX = 200
-"""Lambda invocations at once, over all functions; the emulator's own guess depends on memory."""
+CONCURRENCY_MIN, CONCURRENCY_MAX = 48, 200
+"""Lambda invocations at once, over all functions; the workers alone reserve 28."""
+FUNCTION_BYTES = 64 * 1024 * 1024
+"""What one of the functions' processes takes; about 50 MiB as measured."""
+
+
+def concurrency(memory_bytes: int) -> int:
+    """How many invocations fit into half of the machine's memory."""
+    return max(CONCURRENCY_MIN, min(CONCURRENCY_MAX, memory_bytes // 2 // FUNCTION_BYTES))
 
 
 def start_simulator(
@@ -43,6 +51,7 @@ def start_emulator(
     what is not in their package has to be missing here too.
     """
     places.scratch.mkdir(parents=True, exist_ok=True)
+    memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     settings = {
         "AUTH": "true",
         "AWS_ACCESS_KEY_ID": ACCOUNT,
@@ -51,7 +60,7 @@ def start_emulator(
         "BIND_HOST": HOST,
         "GATEWAY_PORT": str(port),
         "IOT_MTLS_ENABLED": "0",
-        "LAMBDA_ACCOUNT_CONCURRENCY": str(CONCURRENCY_MAX),
+        "LAMBDA_ACCOUNT_CONCURRENCY": str(concurrency(memory_bytes)),
         "LOG_LEVEL": "INFO",
         "MINISTACK_COGNITO_PRETOKEN_STRICT": "1",
         "MINISTACK_REGION": HOME_REGION,

@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from common.sizing import worker_concurrency
+from infra import config as infra_config
 from sandbox import deploy, run
+from sandbox.emulator import concurrency
 from sandbox.environment import clean, for_aws
 from sandbox.errors import AlreadyRunning, NotRunning, PortTaken, SandboxError
 from sandbox.places import REPOSITORY, Places
@@ -219,6 +222,13 @@ def test_programs_get_nothing_of_the_persons_aws_settings() -> None:
     settings = for_aws(person, endpoint="http://127.0.0.1:1")
     assert settings["AWS_ENDPOINT_URL"] == "http://127.0.0.1:1"
     assert "production" not in settings.values()
+
+
+def test_invocations_fit_into_memory_and_leave_room_for_the_workers() -> None:
+    gib = 2**30
+    assert [concurrency(size * gib) for size in (1, 8, 16, 256)] == [48, 64, 128, 200]
+    routes = infra_config.Config().routes
+    assert worker_concurrency(routes) < concurrency(gib)
 
 
 def test_a_synthesis_is_used_again_only_for_the_same_sources(
