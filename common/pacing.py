@@ -99,6 +99,16 @@ def interval_us(route: Route, slowdown_permille: int) -> int:
     return math.ceil(per_start * US / 1_000_000)
 
 
+def missed_us(slot: Slot) -> int:
+    """How late a start may not be: whoever is next in line reads it `LEAD_US` before its own slot.
+
+    A push must be written by then, which matters to routes of one start a second and fewer; at
+    higher rates it is a later one than the next that could make a second too full.
+    """
+    whole_us = interval_us(slot.route, slot.slowdown_permille)
+    return max(whole_us // 2, whole_us - 2 * LEAD_US)
+
+
 def taken(line: Line, route: Route, *, earliest_us: int) -> tuple[int, Line]:
     """The slot that is next, not before `earliest_us`, and the line without it."""
     start_us = max(line.next_us, earliest_us)
@@ -179,13 +189,11 @@ class Pacer:
     def wait(self, slot: Slot) -> None:
         """Sleep until the slot has come; to be called when nothing but the start itself is left.
 
-        A slot that is missed by a whole interval is lost, as another start has had its turn since:
+        A slot that is missed by about an interval is lost, as another start has had its turn since:
         the route's next one is taken instead. Raises NoFreeSlot when it is pushed too far away.
         """
         give_up_us = self._now_us() + self._wait_us_max
-        while (late_us := self._sleep_through(slot, give_up_us)) >= interval_us(
-            slot.route, slot.slowdown_permille
-        ):
+        while (late_us := self._sleep_through(slot, give_up_us)) >= missed_us(slot):
             slot = self.take([slot.route])
         if late_us > LATE_US:
             # Beside the start, which would be the later for waiting until it is written.

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from common.errors import NoFreeSlot
 from common.pacing import (
+    LATE_MORE_US,
     LATE_US,
     LEAD_US,
     READY_US,
@@ -25,6 +26,7 @@ from common.pacing import (
     Slot,
     eased,
     interval_us,
+    missed_us,
     pushed,
     slowed,
     taken,
@@ -110,10 +112,10 @@ def test_a_late_start_moves_every_slot_behind_it() -> None:
     late.pacer.wait(first)
     assert late.clock.now_us() == first.start_us + 300_000
     next_one.pacer.wait(second)
-    assert next_one.clock.now_us() == second.start_us + 300_000
+    assert next_one.clock.now_us() == second.start_us + 300_000 + LATE_MORE_US
     third = next_one.pacer.take([TWO])
-    assert third.start_us == second.start_us + 300_000 + INTERVAL_US
-    assert third.push_us == 300_000
+    assert third.start_us == second.start_us + 300_000 + LATE_MORE_US + INTERVAL_US
+    assert third.push_us == 300_000 + LATE_MORE_US
 
 
 @pytest.mark.parametrize(("late_us", "moves"), [(0, False), (LATE_US, False), (LATE_US + 1, True)])
@@ -123,15 +125,15 @@ def test_a_start_within_the_jitter_moves_nothing(late_us: int, *, moves: bool) -
     slot = worker.pacer.take([TWO])
     worker.late_seconds = late_us / US
     worker.pacer.wait(slot)
-    assert line(lines).push_us == (late_us if moves else 0)
+    assert line(lines).push_us == (late_us + LATE_MORE_US if moves else 0)
 
 
-def test_a_slot_that_was_missed_by_an_interval_is_given_up_for_the_next() -> None:
+def test_a_slot_that_was_missed_is_given_up_for_the_next() -> None:
     lines = MemoryLines()
     worker = Worker(lines)
     slot = worker.pacer.take([TWO])
     behind = [Worker(lines).pacer.take([TWO]) for _slot in range(3)]
-    worker.clock.advance(READY_US / US + INTERVAL_US / US)
+    worker.clock.advance((READY_US + missed_us(slot)) / US)
     worker.pacer.wait(slot)
     assert worker.clock.now_us() == behind[-1].start_us + INTERVAL_US
     assert line(lines).push_us == 0, "nobody else is moved"
@@ -141,10 +143,11 @@ def test_a_slot_that_was_missed_by_a_little_less_is_taken() -> None:
     lines = MemoryLines()
     worker = Worker(lines)
     slot = worker.pacer.take([TWO])
-    worker.clock.advance((READY_US + INTERVAL_US - 1) / US)
+    late_us = missed_us(slot) - 1
+    worker.clock.advance((READY_US + late_us) / US)
     worker.pacer.wait(slot)
-    assert worker.clock.now_us() == slot.start_us + INTERVAL_US - 1
-    assert line(lines).push_us == INTERVAL_US - 1
+    assert worker.clock.now_us() == slot.start_us + late_us
+    assert line(lines).push_us == late_us + LATE_MORE_US
 
 
 def test_a_sleeper_looks_at_the_line_once_more_just_before_it_starts(
