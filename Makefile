@@ -6,6 +6,8 @@ PORT ?= 4566
 PYTEST = .venv/bin/python -m pytest
 
 export PROMPT
+# Node comes from PyPI into .venv, and whatever asks for one (jsii does) must find that one first.
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test check lint types quick format package bench-pacing bench-burst clean

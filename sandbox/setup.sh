@@ -23,12 +23,13 @@ find_python() {
 }
 
 make_venv() {
+  # Whatever is there does not run, and must not be what is found.
+  rm -rf .venv
   python=$(find_python)
   "$python" -c 'import ensurepip, venv' 2>/dev/null || {
     say "$python has no venv module. Debian and Ubuntu keep it apart: apt install python3-venv"
     return 1
   }
-  rm -rf .venv
   "$python" -m venv .venv
 }
 

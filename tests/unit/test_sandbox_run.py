@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from common.routes import ROUTES
 from common.sizing import worker_concurrency
-from infra import config as infra_config
 from sandbox import deploy, run
 from sandbox.emulator import concurrency
 from sandbox.environment import clean, for_aws
@@ -227,7 +227,8 @@ def test_programs_get_nothing_of_the_persons_aws_settings() -> None:
 def test_invocations_fit_into_memory_and_leave_room_for_the_workers() -> None:
     gib = 2**30
     assert [concurrency(size * gib) for size in (1, 8, 16, 256)] == [48, 64, 128, 200]
-    routes = infra_config.Config().routes
+    config = json.loads((REPOSITORY / "cdk.json").read_text())["context"]["imagify"]
+    routes = ROUTES.validate_python(config["routes"])
     assert worker_concurrency(routes) < concurrency(gib)
 
 
