@@ -103,8 +103,13 @@ def generate(state: State, wish: Wish) -> int:
                 content = client.download(task.job.image.url)
                 files[task.job.job_id] = _save(content, wish.path(task.number, task.job.job_id))
 
-        with Board(ERR, typical_seconds=state.typical_seconds) as board:
-            follow(client, tasks, board=board, on_end=save)
+        try:
+            with Board(ERR, typical_seconds=state.typical_seconds) as board:
+                follow(client, tasks, board=board, on_end=save)
+        except KeyboardInterrupt:
+            going = sum(1 for task in tasks if task.job and not task.over)
+            ERR.print(f"\nInterrupted; of what was submitted, {going} will still be made.")
+            raise
         me = client.me()
     _report(tasks, files, me, as_json=wish.as_json)
     failures = _failures(tasks)
