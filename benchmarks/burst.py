@@ -18,6 +18,7 @@ import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -98,12 +99,14 @@ def burst(state: State, *, rate: float, latency_seconds: float) -> Figures:
     httpx.post(f"{control}/reset").raise_for_status()
     httpx.post(f"{control}/settings", json={"latency_seconds": latency_seconds}).raise_for_status()
     people = People(state.emulator_url, state.outputs)
-    clients = [Client(state.api_url or "", _token(people)) for _ in range(PEOPLE)]
+    tokens = [_token(people) for _ in range(PEOPLE)]
     began = datetime.now(UTC)
-    with ThreadPoolExecutor(JOBS) as pool:
+    with ExitStack() as stack:
+        clients = [stack.enter_context(Client(state.api_url or "", token)) for token in tokens]
+        pool = stack.enter_context(ThreadPoolExecutor(JOBS))
         list(pool.map(_submit, clients * JOBS_EACH))
         jobs = [job for theirs in pool.map(_follow, clients) for job in theirs]
-    balances = [client.me().balance for client in clients]
+        balances = [client.me().balance for client in clients]
     told = httpx.get(f"{control}/state").json()
     sqs = boto3.client("sqs", **client_settings(state.emulator_url))
     letters = sqs.get_queue_attributes(
