@@ -160,8 +160,9 @@ def _report(tasks: list[Task], files: Mapping[str, Path], me: Me, *, as_json: bo
         facts = {"jobs": jobs, "credits_charged": charged, "balance": me.balance.model_dump()}
         OUT.out(json.dumps(facts, indent=2))
         return
-    for path in files.values():
-        OUT.out(str(path))
+    for task in tasks:
+        if task.job and task.job.job_id in files:
+            OUT.out(str(files[task.job.job_id]))
     if not any(task.job for task in tasks):
         return
     ERR.print(
