@@ -25,8 +25,7 @@ _COMMANDS = (up, down, status, generate)
 def main(argv: Sequence[str]) -> int:
     """Run one command; answer the exit code. A person never sees a traceback unless they ask."""
     arguments = _parser().parse_args(argv)
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _end)
+    _end_tidily()
     try:
         code: int = arguments.run(arguments)
     except KeyboardInterrupt:
@@ -61,6 +60,18 @@ def _parser() -> argparse.ArgumentParser:
     for command in _COMMANDS:
         command.add_to(commands)
     return parser
+
+
+def _end_tidily() -> None:
+    """Let whoever ends this program, by whatever signal, wait for everything to be stopped.
+
+    A script's background command starts with SIGINT ignored, but whoever sends one means it. An
+    ignored SIGHUP is nohup's, and stays.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _end)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _end)
 
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:

@@ -144,6 +144,15 @@ def test_wait_ended_tells_success_from_failure_and_from_waiting(program: Program
     assert not alive(slow)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """SIGINT raises KeyboardInterrupt, also where the tests are started with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_signals_wait_until_the_block_is_done() -> None:
     done = []
 
