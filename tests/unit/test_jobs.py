@@ -138,6 +138,12 @@ def test_a_leased_job_says_when_to_look_again() -> None:
     assert held.value.expires_at == GENERATING.lease_expires_at
 
 
+def test_a_lease_is_kept_to_its_last_moment() -> None:
+    assert GENERATING.lease_expires_at is not None
+    with pytest.raises(LeaseHeld):
+        claimed(GENERATING, now=GENERATING.lease_expires_at - timedelta(microseconds=1))
+
+
 def test_a_lapsed_lease_gives_the_next_attempt_to_another() -> None:
     job = claimed(GENERATING, now=NOW + timedelta(seconds=LEASE_SECONDS))
     assert (job.attempts, job.lease_id) == (2, "lease-2")
