@@ -64,7 +64,7 @@ LIST_PARAMETERS = (
         name="limit",
         where="query",
         description="Jobs a page.",
-        schema={"type": "integer", "minimum": 1, "maximum": 100, "default": 20},
+        schema={"type": "integer", "minimum": 1, "maximum": 50, "default": 20},
     ),
     Parameter(name="cursor", where="query", description="`next_cursor` of the page before."),
 )

@@ -52,7 +52,7 @@ class JobLister(Protocol):
         """At most `limit` jobs, newest first, from behind `after`."""
 
 
-class JobOpener(Protocol):
+class JobOpener(JobReader, Protocol):
     """Opens jobs: the job, its hold and its ledger entry in one write."""
 
     def open(self, job: Job, hold: LedgerEntry, *, active_jobs_max: int) -> Job:

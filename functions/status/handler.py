@@ -16,7 +16,8 @@ from common.observability import count, logger, observed
 from functions.status.cancel_job import cancel_job
 
 PAGE_DEFAULT = 20
-PAGE_MAX = 100
+PAGE_MAX = 50
+"""With the longest prompts about 4 MB; Lambda answers with 6 at most."""
 
 services = wiring.status_services
 app = http.resolver()

@@ -34,18 +34,28 @@ def submit_job(
     Raises InvalidRequest, InsufficientCredits, TooManyActiveJobs, or KeyReused when the key came
     with another request before; then nothing has changed.
     """
-    spec = _model_of(request, routes)
     job_id = job_id_for(user_id, key)
-    wanted = Job(
-        job_id=job_id,
-        user_id=user_id,
-        request=_checked(request, spec, seed=_seed_for(job_id, spec)),
-        fingerprint=_fingerprint(request),
-        cost=spec.cost_credits,
-        created_at=now,
-    )
-    job = jobs.open(wanted, ledger.hold(wanted), active_jobs_max=active_jobs_max)
-    if job.fingerprint != wanted.fingerprint:
+    fingerprint = _fingerprint(request)
+    try:
+        spec = _model_of(request, routes)
+        image_request = _checked(request, spec, seed=_seed_for(job_id, spec))
+    except InvalidRequest:
+        # What was fine at the first submit is that job for ever, whatever models there are now.
+        there = jobs.get(job_id)
+        if there is None:
+            raise
+        job = there
+    else:
+        wanted = Job(
+            job_id=job_id,
+            user_id=user_id,
+            request=image_request,
+            fingerprint=fingerprint,
+            cost=spec.cost_credits,
+            created_at=now,
+        )
+        job = jobs.open(wanted, ledger.hold(wanted), active_jobs_max=active_jobs_max)
+    if job.fingerprint != fingerprint:
         raise KeyReused("This Idempotency-Key was used before, with another request.")
     if job.status is JobStatus.QUEUED:
         # A repeated submit sends again, in case the first one died before it could.

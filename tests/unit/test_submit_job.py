@@ -232,6 +232,15 @@ def test_a_repeated_submit_survives_another_default_model() -> None:
     assert world.submit() == job
 
 
+def test_a_repeated_submit_survives_the_end_of_its_model() -> None:
+    world = World(routes=(CORE, ULTRA))
+    job = world.submitted(model=ULTRA.model)
+    world.submit_settings = world.submit_settings.model_copy(update={"routes": (CORE,)})
+    assert world.submit(model=ULTRA.model) == job
+    with pytest.raises(KeyReused):
+        world.submit(model="another model that is not there")
+
+
 class NextYearsRequest(SubmitRequest):
     """The same body, when the API has grown."""
 
