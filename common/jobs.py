@@ -94,7 +94,9 @@ class Job:
     """Whose turn it is: the worker that claimed it last."""
     lease_expires_at: datetime | None = None
     stalled_message_id: str | None = None
-    """The message whose delivery used up the attempts; another one is a redrive."""
+    """The message whose delivery used up the attempts: it goes to the dead-letter queue."""
+    stalled_at: datetime | None = None
+    """When that was; a message sent later is a redrive."""
     image: Image | None = None
     error: JobError | None = None
 
@@ -113,7 +115,7 @@ class LeaseHeld(Exception):
 
 
 class NotClaimable(Exception):
-    """The job is over, or stalled and this message is the one that stalled it."""
+    """The job is over, or stalled and this message is no redrive."""
 
 
 def job_id_for(user_id: str, idempotency_key: str) -> str:
@@ -130,12 +132,14 @@ def image_key(job: Job) -> str:
     return f"images/{job.user_id}/{job.job_id}.png"
 
 
-def claim(job: Job, *, lease_id: str, message_id: str, now: datetime, lease_seconds: int) -> Job:
-    """Take the job for one attempt.
+def claim(job: Job, *, lease_id: str, sent_at: datetime, now: datetime, lease_seconds: int) -> Job:
+    """Take the job for one attempt, for a message that was sent at `sent_at`.
 
-    Raises LeaseHeld while another worker has it, and NotClaimable where nothing is left to do.
+    A message that was sent after the job stalled is a redrive; one that was sent before is a
+    straggler and changes nothing. Raises LeaseHeld while another worker has the job, and
+    NotClaimable where nothing is left to do.
     """
-    redriven = job.status is JobStatus.STALLED and job.stalled_message_id != message_id
+    redriven = job.stalled_at is not None and sent_at > job.stalled_at
     if job.status is JobStatus.GENERATING:
         assert job.lease_expires_at is not None
         if job.lease_expires_at > now:
@@ -151,6 +155,7 @@ def claim(job: Job, *, lease_id: str, message_id: str, now: datetime, lease_seco
         lease_id=lease_id,
         lease_expires_at=now + timedelta(seconds=lease_seconds),
         stalled_message_id=None,
+        stalled_at=None,
     )
 
 
@@ -174,9 +179,11 @@ def fail(job: Job, *, error: JobError, now: datetime) -> Job:
     return _leave_generating(job, JobStatus.FAILED, error=error, finished_at=now)
 
 
-def stall(job: Job, *, error: JobError, message_id: str) -> Job:
+def stall(job: Job, *, error: JobError, message_id: str, now: datetime) -> Job:
     """Set a job aside whose attempts are used up, until an operator decides."""
-    return _leave_generating(job, JobStatus.STALLED, error=error, stalled_message_id=message_id)
+    return _leave_generating(
+        job, JobStatus.STALLED, error=error, stalled_message_id=message_id, stalled_at=now
+    )
 
 
 def cancel(job: Job, *, now: datetime) -> Job:

@@ -11,8 +11,8 @@ start. Times are integers in microseconds since the epoch.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
@@ -33,6 +33,9 @@ LEAD_US = 60_000
 """How long before its slot a sleeper wakes to read the line once more."""
 READY_US = 50_000
 """How long it may last to take a slot and be ready for it; none is promised earlier from now."""
+
+UNREACHABLE_SECONDS = 5.0
+"""When to try again for a line that could not be reached."""
 
 UNSLOWED = 1000
 """The slowdown of a healthy line, in permille of its interval."""
@@ -170,46 +173,21 @@ class Pacer:
 
         Raises NoFreeSlot when it is further away than the longest wait.
         """
-        latest_us = self._now_us() + self._wait_us_max
-        lines = dict(self._lines.read(routes)) if len(routes) > 1 else {}
-        while True:
-            earliest_us = self._now_us() + READY_US
-            by_slot = sorted(routes, key=lambda route: lines.get(route.name, Line()).next_us)
-            best, runner_up = by_slot[0], by_slot[1:2]
-            limit_us = min(
-                [latest_us, *(max(lines[route.name].next_us, earliest_us) for route in runner_up)]
-            )
-            answer = self._lines.take(best, earliest_us=earliest_us, latest_us=limit_us)
-            if isinstance(answer, Slot):
-                return answer
-            lines[best.name] = answer
-            if min(line.next_us for line in lines.values()) > latest_us:
-                raise self._too_far(min(line.next_us for line in lines.values()))
+        return self._take(routes, self._now_us() + self._wait_us_max)
 
     def wait(self, slot: Slot) -> None:
         """Sleep until the slot has come; to be called when nothing but the start itself is left.
 
         A slot that is missed by about an interval is lost, as another start has had its turn since:
-        the route's next one is taken instead. Raises NoFreeSlot when it is pushed too far away.
+        the route's next one is taken instead. Raises NoFreeSlot when that, or a push, is further
+        away than the longest wait.
         """
         give_up_us = self._now_us() + self._wait_us_max
         while (late_us := self._sleep_through(slot, give_up_us)) >= missed_us(slot):
-            slot = self.take([slot.route])
+            slot = self._take([slot.route], give_up_us)
         if late_us > LATE_US:
             # Beside the start, which would be the later for waiting until it is written.
             self._aside(partial(self._push, slot.route, late_us + LATE_MORE_US))
-
-    def _sleep_through(self, slot: Slot, give_up_us: int) -> int:
-        """Sleep until the slot, wherever it is pushed; answer by how much it was missed."""
-        start_us = slot.start_us
-        while start_us - self._now_us() > LEAD_US:
-            self._sleep_until(start_us - LEAD_US)
-            line = self._lines.read([slot.route])[slot.route.name]
-            start_us = slot.start_us + line.push_us - slot.push_us
-            if start_us > give_up_us:
-                raise self._too_far(start_us)
-        self._sleep_until(start_us)
-        return self._now_us() - start_us
 
     def throttled(self, slot: Slot) -> None:
         """The model refused a start for its rate: slow the route down for everyone."""
@@ -219,6 +197,39 @@ class Pacer:
         """The model took a start: a route that was slowed down may ease."""
         if slot.slowdown_permille > UNSLOWED:
             self._adapt(slot.route, eased)
+
+    def _take(self, routes: Sequence[Route], latest_us: int) -> Slot:
+        lines = dict(self._read(routes)) if len(routes) > 1 else {}
+        while True:
+            earliest_us = self._now_us() + READY_US
+            by_slot = sorted(routes, key=lambda route: lines.get(route.name, Line()).next_us)
+            best, runner_up = by_slot[0], by_slot[1:2]
+            limit_us = min(
+                [latest_us, *(max(lines[route.name].next_us, earliest_us) for route in runner_up)]
+            )
+            with _reachable():
+                answer = self._lines.take(best, earliest_us=earliest_us, latest_us=limit_us)
+            if isinstance(answer, Slot):
+                return answer
+            lines[best.name] = answer
+            if min(line.next_us for line in lines.values()) > latest_us:
+                raise self._too_far(min(line.next_us for line in lines.values()))
+
+    def _sleep_through(self, slot: Slot, give_up_us: int) -> int:
+        """Sleep until the slot, wherever it is pushed; answer by how much it was missed."""
+        start_us = slot.start_us
+        while start_us - self._now_us() > LEAD_US:
+            if start_us > give_up_us:
+                raise self._too_far(start_us)
+            self._sleep_until(start_us - LEAD_US)
+            line = self._read([slot.route])[slot.route.name]
+            start_us = slot.start_us + line.push_us - slot.push_us
+        self._sleep_until(start_us)
+        return self._now_us() - start_us
+
+    def _read(self, routes: Sequence[Route]) -> Mapping[str, Line]:
+        with _reachable():
+            return self._lines.read(routes)
 
     def _push(self, route: Route, by_us: int) -> None:
         # The start has been made; a line that cannot be pushed now only loses its jitter's room.
@@ -243,3 +254,14 @@ class Pacer:
             f"The next start is {away:.0f} s away.",
             retry_after_seconds=max(1.0, away - self._wait_us_max / US / 2),
         )
+
+
+@contextmanager
+def _reachable() -> Iterator[None]:
+    """No line, no slot: a start that cannot be had spends no attempt."""
+    try:
+        yield
+    except ServiceFailed as error:
+        raise NoFreeSlot(
+            f"The line is out of reach: {error.message}", retry_after_seconds=UNREACHABLE_SECONDS
+        ) from error

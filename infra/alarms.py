@@ -39,7 +39,7 @@ class Alarms(Construct):
         )
         self._alarm(
             "OldestJob",
-            "Jobs wait too long: the model is unavailable, or more is asked than its quota gives.",
+            "Messages are not taken: the worker is broken, throttled, or far too much is asked of it.",
             queue.jobs.metric_approximate_age_of_oldest_message(
                 period=Duration.minutes(5), statistic="Maximum"
             ),

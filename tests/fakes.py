@@ -169,6 +169,7 @@ class Message:
     receipt_handle: str
     job_id: str
     user_id: str
+    sent_at: datetime
     receive_count: int = 0
     visible_at: datetime
 
@@ -194,6 +195,7 @@ class MemoryQueue:
                 receipt_handle="",
                 job_id=job_id,
                 user_id=user_id,
+                sent_at=self._clock(),
                 visible_at=self._clock() + timedelta(seconds=delay_seconds),
             )
             self._messages[message.message_id] = message

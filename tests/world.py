@@ -223,7 +223,12 @@ class World:
 
     def work(self, message: Message) -> Outcome:
         """Work on a delivery as the handler and SQS do."""
-        delivery = Delivery(job_id=message.job_id, message_id=message.message_id)
+        delivery = Delivery(
+            job_id=message.job_id,
+            user_id=message.user_id,
+            message_id=message.message_id,
+            sent_at=message.sent_at,
+        )
         outcome = generate_image(delivery, self.worker_services())
         if isinstance(outcome, Again):
             self.queue.hide(message.receipt_handle, seconds=outcome.seconds)

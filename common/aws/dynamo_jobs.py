@@ -7,8 +7,15 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from common.aws.errors import ConditionFailed, service_errors
-from common.aws.records import Item, balance_from, from_item, job_from, job_item, to_item
-from common.aws.transactions import Refused, balance_update, entry_put, transact
+from common.aws.records import (
+    balance_from,
+    from_item,
+    job_from,
+    job_item,
+    time_text,
+    to_item,
+)
+from common.aws.transactions import Refused, balance_update, entry_put, patiently, transact
 from common.credits import LedgerEntry, apply
 from common.errors import NotFound, StaleWrite
 from common.jobs import Job, JobStatus
@@ -86,33 +93,38 @@ class DynamoJobStore:
         after: tuple[str, str] | None = None,
     ) -> JobPage:
         """Query the user's jobs by time, newest first, until the page is full or enough is read."""
+        query: dict[str, Any] = {
+            "TableName": self._jobs_table,
+            "IndexName": USER_INDEX,
+            "KeyConditionExpression": "user_id = :user_id",
+            "ExpressionAttributeValues": to_item({":user_id": user_id}),
+            "ScanIndexForward": False,
+            "Limit": limit,
+        }
+        if status is not None:
+            # DynamoDB counts before it filters, so a page of one status reads ahead.
+            query["Limit"] = READ_MAX
+            query["FilterExpression"] = "#status = :status"
+            query["ExpressionAttributeNames"] = {"#status": "status"}
+            query["ExpressionAttributeValues"] |= to_item({":status": str(status)})
+        if after is not None:
+            query["ExclusiveStartKey"] = to_item(
+                {"user_id": user_id, "created_at": after[0], "job_id": after[1]}
+            )
         found: list[Job] = []
-        key: Item | None = after and to_item(
-            {"user_id": user_id, "created_at": after[0], "job_id": after[1]}
-        )
         read = 0
         while True:
-            query: dict[str, Any] = {
-                "TableName": self._jobs_table,
-                "IndexName": USER_INDEX,
-                "KeyConditionExpression": "user_id = :user_id",
-                "ExpressionAttributeValues": to_item({":user_id": user_id}),
-                "ScanIndexForward": False,
-                "Limit": limit - len(found),
-            }
-            if key:
-                query["ExclusiveStartKey"] = key
-            if status is not None:
-                query["FilterExpression"] = "#status = :status"
-                query["ExpressionAttributeNames"] = {"#status": "status"}
-                query["ExpressionAttributeValues"] |= to_item({":status": str(status)})
             with service_errors("Listing jobs"):
                 answer = self._client.query(**query)
             found += [job_from(item) for item in answer["Items"]]
             read += answer["ScannedCount"]
             key = answer.get("LastEvaluatedKey")
+            if len(found) > limit:
+                last = found[limit - 1]
+                return JobPage(tuple(found[:limit]), (time_text(last.created_at), last.job_id))
             if not key or len(found) == limit or read >= READ_MAX:
                 return JobPage(tuple(found), _position(key))
+            query["ExclusiveStartKey"] = key
 
     def _job_put(
         self, job: Job, condition: str, values: Mapping[str, Any] | None = None
@@ -128,9 +140,12 @@ class DynamoJobStore:
         return {"Put": put}
 
     def _put_alone(self, job: Job, put: Mapping[str, Any]) -> None:
-        try:
+        def once() -> None:
             with service_errors("Writing a job"):
                 self._client.put_item(**put["Put"])
+
+        try:
+            patiently(once, sleep=self._sleep)
         except ConditionFailed as failed:
             self._accept_if_written(job, failed.item)
 

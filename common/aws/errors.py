@@ -9,6 +9,7 @@ from typing import Any
 from botocore.exceptions import BotoCoreError, ClientError
 
 from common.errors import ServiceFailed
+from common.retries import WriteConflict
 
 
 class ConditionFailed(Exception):
@@ -23,7 +24,8 @@ class ConditionFailed(Exception):
 def service_errors(what: str) -> Iterator[None]:
     """Turn what boto3 raises inside into ours; `what` says what was being done.
 
-    Raises ConditionFailed when a write's condition does not hold, else ServiceFailed.
+    Raises ConditionFailed when a write's condition does not hold, WriteConflict when it meets a
+    transaction, else ServiceFailed.
     """
     try:
         yield
@@ -31,6 +33,8 @@ def service_errors(what: str) -> Iterator[None]:
         if error_code(error) == "ConditionalCheckFailedException":
             response: Mapping[str, Any] = error.response
             raise ConditionFailed(response.get("Item", {})) from error
+        if error_code(error) == "TransactionConflictException":
+            raise WriteConflict from error
         raise ServiceFailed(f"{what} did not work: {error}") from error
     except BotoCoreError as error:
         raise ServiceFailed(f"{what} did not work: {error}") from error

@@ -68,6 +68,7 @@ def job_item(job: Job) -> Item:
             "lease_id": job.lease_id,
             "lease_expires_at": job.lease_expires_at and time_text(job.lease_expires_at),
             "stalled_message_id": job.stalled_message_id,
+            "stalled_at": job.stalled_at and time_text(job.stalled_at),
             "image": image
             and {
                 "key": image.key,
@@ -108,6 +109,7 @@ def job_from(item: Mapping[str, Any]) -> Job:
         lease_id=values.get("lease_id"),
         lease_expires_at=_time(values.get("lease_expires_at")),
         stalled_message_id=values.get("stalled_message_id"),
+        stalled_at=_time(values.get("stalled_at")),
         image=image
         and Image(
             key=image["key"],

@@ -44,10 +44,15 @@ def transact(
         except ServiceFailed as error:
             raise _sorted(error) from error
 
+    patiently(once, sleep=sleep)
+
+
+def patiently(write: Callable[[], None], *, sleep: Callable[[float], None]) -> None:
+    """Do a write again while it meets transactions; raises ServiceFailed if that does not end."""
     try:
-        conflict_retrying(sleep)(once)
+        conflict_retrying(sleep)(write)
     except WriteConflict as error:
-        raise ServiceFailed("A transaction kept meeting others.") from error
+        raise ServiceFailed("A write kept meeting transactions.") from error
 
 
 def balance_update(table: str, entry: LedgerEntry, *, active_jobs_max: int | None = None) -> Any:

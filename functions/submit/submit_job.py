@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -16,6 +17,9 @@ from common.models.spec import ModelSpec
 from common.observability import logger
 from common.ports import JobOpener, JobQueue
 from common.routes import Route
+
+_UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+"""Control characters but tab and line breaks: nobody types them, and JSON makes six of each."""
 
 
 def submit_job(
@@ -91,6 +95,8 @@ def _checked(request: SubmitRequest, spec: ModelSpec, *, seed: int) -> ImageRequ
     for name, text in (("prompt", request.prompt), ("negative_prompt", request.negative_prompt)):
         if text is not None and not text.strip():
             raise InvalidRequest(f"{name} is empty.", code=f"{name}_empty")
+        if text is not None and _UNPRINTABLE.search(text):
+            raise InvalidRequest(f"{name} has control characters.", code=f"{name}_unprintable")
         if text is not None and len(text) > spec.prompt_chars_max:
             raise InvalidRequest(
                 f"{spec.title} takes a {name} of at most {spec.prompt_chars_max} characters; "

@@ -8,6 +8,7 @@ the write that resolves it holds only over the version that this worker claimed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from common import credits as ledger
 from common import jobs as lifecycle
@@ -15,6 +16,7 @@ from common.errors import (
     ModelFailed,
     ModelThrottled,
     Permanent,
+    ServiceFailed,
     StaleWrite,
     Transient,
     Unavailable,
@@ -28,8 +30,8 @@ from common.retries import model_retrying, redelivery_seconds
 from common.routes import Route, serving
 from common.services import WorkerServices
 
-STALE_SECONDS = 5
-"""When to look again at a job that another worker changed under this one."""
+PUT_OFF_SECONDS = 10
+"""When to look again at a job that another worker changed, or that AWS did not let this one."""
 RETRY_SECONDS_MAX = 15.0
 """When in a delivery the last start of a model may begin: its wait and its call still fit."""
 
@@ -39,8 +41,10 @@ class Delivery:
     """One message as it came this time."""
 
     job_id: str
+    user_id: str
     message_id: str
     """The same for each redelivery of a message, another one for a redrive."""
+    sent_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +65,17 @@ Outcome = Done | Again
 def generate_image(delivery: Delivery, worker: WorkerServices) -> Outcome:
     """Bring the delivered job as far as it goes now.
 
-    Anything else that is raised is a bug: the message comes again and at last reaches the DLQ.
+    Anything that is raised is a bug: the message comes again and at last reaches the DLQ. An AWS
+    service that fails is none: the message is put off, as often as it must be.
     """
+    try:
+        return _deliver(delivery, worker)
+    except (ServiceFailed, StaleWrite) as error:
+        logger.warning("put off", job_id=delivery.job_id, code=error.code, reason=error.message)
+        return _later(delivery, PUT_OFF_SECONDS, worker)
+
+
+def _deliver(delivery: Delivery, worker: WorkerServices) -> Outcome:
     job = worker.jobs.get(delivery.job_id)
     if job is None:
         raise LookupError(f"there is no job {delivery.job_id}")
@@ -70,19 +83,16 @@ def generate_image(delivery: Delivery, worker: WorkerServices) -> Outcome:
         claimed = lifecycle.claim(
             job,
             lease_id=worker.new_id(),
-            message_id=delivery.message_id,
+            sent_at=delivery.sent_at,
             now=worker.now(),
             lease_seconds=worker.settings.lease_seconds,
         )
     except LeaseHeld as held:
-        return _later(job, (held.expires_at - worker.now()).total_seconds(), worker)
+        return _later(delivery, (held.expires_at - worker.now()).total_seconds(), worker)
     except NotClaimable:
-        return Done() if job.terminal else Again(0)
-    try:
-        return _work(job, claimed, delivery, worker)
-    except StaleWrite:
-        logger.warning("another worker changed the job", job_id=job.job_id)
-        return Again(STALE_SECONDS)
+        stalled_it = job.stalled_message_id == delivery.message_id
+        return Again(0) if stalled_it else Done()
+    return _work(job, claimed, delivery, worker)
 
 
 def _work(job: Job, claimed: Job, delivery: Delivery, worker: WorkerServices) -> Outcome:
@@ -90,10 +100,9 @@ def _work(job: Job, claimed: Job, delivery: Delivery, worker: WorkerServices) ->
     died = job.status is JobStatus.GENERATING
     if image is None and died and claimed.attempts > worker.settings.attempts_max:
         last = job.error or JobError(code="worker_died", message="No worker lived to finish it.")
-        worker.jobs.save(lifecycle.stall(job, error=last, message_id=delivery.message_id))
-        return _stalled(job)
+        return _stall(job, last, delivery, worker)
     worker.jobs.save(claimed)
-    if job.status is JobStatus.QUEUED:
+    if job.started_at is None:
         seconds("QueueWait", (worker.now() - job.created_at).total_seconds())
     try:
         stored = image or _generate(claimed, worker)
@@ -101,7 +110,7 @@ def _work(job: Job, claimed: Job, delivery: Delivery, worker: WorkerServices) ->
         return _fail(claimed, JobError(code=error.code, message=error.message), worker)
     except Unavailable as error:
         worker.jobs.save(lifecycle.requeue(claimed, attempt_spent=False))
-        return _later(claimed, error.retry_after_seconds, worker)
+        return _later(delivery, error.retry_after_seconds, worker)
     except Transient as error:
         return _retry(claimed, JobError(code=error.code, message=error.message), delivery, worker)
     now = worker.now()
@@ -182,23 +191,25 @@ def _fail(claimed: Job, error: JobError, worker: WorkerServices) -> Outcome:
 
 def _retry(claimed: Job, error: JobError, delivery: Delivery, worker: WorkerServices) -> Outcome:
     if claimed.attempts >= worker.settings.attempts_max:
-        worker.jobs.save(lifecycle.stall(claimed, error=error, message_id=delivery.message_id))
-        return _stalled(claimed)
+        return _stall(claimed, error, delivery, worker)
     worker.jobs.save(lifecycle.requeue(claimed, attempt_spent=True, error=error))
     logger.warning("attempt failed", job_id=claimed.job_id, code=error.code)
     count("AttemptsFailed")
     return Again(redelivery_seconds(claimed.attempts))
 
 
-def _stalled(job: Job) -> Outcome:
-    """Fail the message until SQS moves it to the DLQ, where an operator finds it."""
-    logger.error("stalled", job_id=job.job_id, user_id=job.user_id)
+def _stall(job: Job, error: JobError, delivery: Delivery, worker: WorkerServices) -> Outcome:
+    """Set the job aside, and fail its message until SQS moves it to the DLQ."""
+    stalled = lifecycle.stall(job, error=error, message_id=delivery.message_id, now=worker.now())
+    worker.jobs.save(stalled)
+    logger.error("stalled", job_id=job.job_id, user_id=job.user_id, code=error.code)
     count("JobsStalled")
     return Again(0)
 
 
-def _later(job: Job, wait_seconds: float, worker: WorkerServices) -> Outcome:
+def _later(delivery: Delivery, wait_seconds: float, worker: WorkerServices) -> Outcome:
     """Wait in the queue as a new message: the old one's receives do not count towards the DLQ."""
-    worker.queue.send(job.job_id, job.user_id, delay_seconds=max(1, round(wait_seconds)))
+    delay_seconds = max(1, round(wait_seconds))
+    worker.queue.send(delivery.job_id, delivery.user_id, delay_seconds=delay_seconds)
     count("JobsDelayed")
     return Done()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 from aws_lambda_powertools.utilities.batch import (
@@ -13,6 +14,7 @@ from aws_lambda_powertools.utilities.batch import (
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from common import wiring
+from common.errors import ServiceFailed
 from common.observability import count, logger, observed
 from functions.worker.generate_image import Again, Delivery, generate_image
 
@@ -28,18 +30,32 @@ def handle(record: SQSRecord) -> None:
     """Work on one message. Raises DeliveryFailed, or whatever a bug raises, to see it again."""
     given = services()
     try:
-        delivery = Delivery(job_id=json.loads(record.body)["job_id"], message_id=record.message_id)
+        delivery = _delivery(record)
         logger.append_keys(job_id=delivery.job_id)
         outcome = generate_image(delivery, given)
-        if isinstance(outcome, Again):
-            given.queue.hide(record.receipt_handle, seconds=outcome.seconds)
     except Exception:
         # The batch processor fails the message and says nothing of why.
         logger.exception("unexpected error")
         count("UnexpectedErrors")
         raise
     if isinstance(outcome, Again):
+        try:
+            given.queue.hide(record.receipt_handle, seconds=outcome.seconds)
+        except ServiceFailed as error:
+            # It comes again at its usual time, or not at all if another delivery acknowledged it.
+            logger.warning("not hidden", reason=error.message)
         raise DeliveryFailed(f"again in {outcome.seconds} s")
+
+
+def _delivery(record: SQSRecord) -> Delivery:
+    job_id: str = json.loads(record.body)["job_id"]
+    sent_ms = int(record.attributes.sent_timestamp)
+    return Delivery(
+        job_id=job_id,
+        user_id=record.attributes.message_group_id or job_id,
+        message_id=record.message_id,
+        sent_at=datetime.fromtimestamp(sent_ms / 1000, UTC),
+    )
 
 
 @observed

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 
 import pytest
@@ -49,8 +49,8 @@ def open_job(stores: Stores, job: Job, *, active_jobs_max: int = 10) -> Job:
     return stores.jobs.open(job, hold(job), active_jobs_max=active_jobs_max)
 
 
-def claimed(job: Job, lease_id: str = "lease", message_id: str = "message") -> Job:
-    return jobs.claim(job, lease_id=lease_id, message_id=message_id, now=START, lease_seconds=130)
+def claimed(job: Job, lease_id: str = "lease", sent_at: datetime = START) -> Job:
+    return jobs.claim(job, lease_id=lease_id, sent_at=sent_at, now=START, lease_seconds=130)
 
 
 def balance(stores: Stores, user_id: str) -> tuple[int, int, int]:
@@ -146,8 +146,8 @@ def test_every_state_reads_back_as_it_was_written(stores: Stores, fresh: Fresh) 
     job = a_job(ann)
     open_job(stores, job)
     running = claimed(job)
-    stalled = jobs.stall(running, error=ERROR, message_id="message")
-    redriven = claimed(stalled, message_id="another")
+    stalled = jobs.stall(running, error=ERROR, message_id="message", now=START)
+    redriven = claimed(stalled, sent_at=LATER)
     waiting = jobs.requeue(redriven, attempt_spent=True, error=ERROR)
     again = claimed(waiting)
     done = jobs.succeed(again, image=IMAGE, now=LATER)

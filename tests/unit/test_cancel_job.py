@@ -21,7 +21,7 @@ class Raced(MemoryJobStore):
         met = self._world.job(job.job_id)
         if met.status is JobStatus.QUEUED:
             now = self._world.clock()
-            claimed = claim(met, lease_id="l", message_id="m", now=now, lease_seconds=130)
+            claimed = claim(met, lease_id="l", sent_at=now, now=now, lease_seconds=130)
             super().save(claimed)
         super().save(job, entry=entry)
 
@@ -44,7 +44,7 @@ def test_a_cancel_wins_over_a_worker_that_has_only_read() -> None:
     read = world.job(job.job_id)
     cancel_job(job.job_id, user_id="usr_ann", jobs=world.jobs, now=world.clock())
     claimed = claim(
-        read, lease_id="l", message_id=message.message_id, now=world.clock(), lease_seconds=130
+        read, lease_id="l", sent_at=message.sent_at, now=world.clock(), lease_seconds=130
     )
     with pytest.raises(StaleWrite):
         world.jobs.save(claimed)

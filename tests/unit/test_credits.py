@@ -145,7 +145,7 @@ class Ledger(RuleBasedStateMachine):
     @rule(target=versions, job=versions)
     def _claim(self, job: Job) -> object:
         try:
-            claimed = lifecycle.claim(job, lease_id="l", message_id="m", now=NOW, lease_seconds=130)
+            claimed = lifecycle.claim(job, lease_id="l", sent_at=NOW, now=NOW, lease_seconds=130)
             self.jobs.save(claimed)
         except (StaleWrite, lifecycle.LeaseHeld, lifecycle.NotClaimable):
             return multiple()

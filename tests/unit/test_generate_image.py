@@ -28,14 +28,14 @@ from common.retries import redelivery_seconds
 from common.routes import Route
 from common.settings import WorkerSettings
 from functions.worker.generate_image import (
-    STALE_SECONDS,
+    PUT_OFF_SECONDS,
     Again,
     Delivery,
     Done,
     Outcome,
     generate_image,
 )
-from tests.fakes import REFUSAL, FakeModel, MemoryImages, png
+from tests.fakes import REFUSAL, START, FakeModel, MemoryImages, png
 from tests.world import CORE, CORE_COST, CREDITS, TITAN, ULTRA, ProcessDied, World
 
 HOLD, SETTLE, RELEASE = EntryKind.HOLD, EntryKind.SETTLE, EntryKind.RELEASE
@@ -220,10 +220,14 @@ def test_a_terminal_job_is_left_alone() -> None:
     assert len(world.model.calls) == 1
 
 
+def delivery_of(job_id: str, message_id: str = "message") -> Delivery:
+    return Delivery(job_id=job_id, user_id="usr_ann", message_id=message_id, sent_at=START)
+
+
 def test_a_message_for_no_job_is_a_bug() -> None:
     world = World()
     with pytest.raises(LookupError):
-        generate_image(Delivery("job_none", "message"), world.worker_services())
+        generate_image(delivery_of("job_none"), world.worker_services())
 
 
 def test_a_job_that_another_worker_has_waits_for_its_lease() -> None:
@@ -264,7 +268,11 @@ def test_a_job_that_changed_under_the_worker_is_looked_at_again() -> None:
     world = World()
     job = world.submitted()
     world.model = Meddling(world)
-    assert world.work_once() == Again(STALE_SECONDS)
+    assert world.work_once() == Done()
+    assert world.queue.sent == [job.job_id] * 2
+    assert world.queue.receive() is None, "the new message is delayed"
+    world.clock.advance(PUT_OFF_SECONDS)
+    assert world.queue.receive() is not None
     assert world.job(job.job_id).status is JobStatus.GENERATING
     assert world.kinds() == [HOLD]
     world.audit()
@@ -276,7 +284,7 @@ def test_an_image_that_could_not_be_stored_spends_the_attempt() -> None:
     given = world.worker_services()
     given = replace(given, images=FullImages())
     message = world.next_message()
-    outcome = generate_image(Delivery(job.job_id, message.message_id), given)
+    outcome = generate_image(delivery_of(job.job_id, message.message_id), given)
     assert outcome == Again(5)
     error = world.job(job.job_id).error
     assert error is not None

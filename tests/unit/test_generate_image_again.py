@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from common.credits import EntryKind
 from common.errors import (
     ModelFailed,
@@ -28,6 +30,7 @@ def stalled_world() -> tuple[World, str]:
     for _attempt in range(3):
         world.work_once()
     assert world.job(job.job_id).status is JobStatus.STALLED
+    world.clock.advance(0.001)
     return world, job.job_id
 
 
@@ -42,6 +45,25 @@ def test_a_stalled_jobs_message_fails_until_it_is_a_dead_letter() -> None:
         assert world.work(message) == Again(0)
     assert world.job(job_id) == before
     assert len(world.queue.sent) == 1
+
+
+def work_for_ever(world: World) -> None:
+    while True:
+        world.work_once()
+
+
+@pytest.mark.parametrize("repeats", [1, 3, 20])
+def test_messages_that_a_repeated_submit_has_sent_redrive_nothing(repeats: int) -> None:
+    world = World(model=FakeModel(*[ModelTimedOut("No answer.")] * 99))
+    job = world.submitted()
+    for _repeat in range(repeats):
+        world.submit()
+    with pytest.raises(AssertionError, match="no message is left"):
+        work_for_ever(world)
+    assert len(world.model.calls) == world.worker_settings.attempts_max
+    assert world.job(job.job_id).status is JobStatus.STALLED
+    assert len(world.dead_letters) == 1
+    world.audit()
 
 
 def test_a_redrive_starts_counting_anew_and_may_succeed() -> None:

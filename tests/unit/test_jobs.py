@@ -52,21 +52,19 @@ JOBS = {
     JobStatus.SUCCEEDED: jobs.succeed(GENERATING, image=IMAGE, now=NOW),
     JobStatus.FAILED: jobs.fail(GENERATING, error=ERROR, now=NOW),
     JobStatus.CANCELED: jobs.cancel(QUEUED, now=NOW),
-    JobStatus.STALLED: jobs.stall(GENERATING, error=ERROR, message_id="message-1"),
+    JobStatus.STALLED: jobs.stall(GENERATING, error=ERROR, message_id="message-1", now=NOW),
 }
 
 
 def claimed(
-    job: Job, *, message_id: str = "message-1", lease_id: str = "lease-2", now: datetime = LATER
+    job: Job, *, sent_at: datetime = NOW, lease_id: str = "lease-2", now: datetime = LATER
 ) -> Job:
-    return jobs.claim(
-        job, lease_id=lease_id, message_id=message_id, now=now, lease_seconds=LEASE_SECONDS
-    )
+    return jobs.claim(job, lease_id=lease_id, sent_at=sent_at, now=now, lease_seconds=LEASE_SECONDS)
 
 
 TRANSITIONS: dict[str, tuple[Callable[[Job], Job], JobStatus]] = {
     "claim": (claimed, JobStatus.GENERATING),
-    "claim by a redrive": (lambda job: claimed(job, message_id="new"), JobStatus.GENERATING),
+    "claim by a redrive": (lambda job: claimed(job, sent_at=LATER), JobStatus.GENERATING),
     "claim after the lease": (
         lambda job: claimed(job, now=NOW + timedelta(seconds=LEASE_SECONDS)),
         JobStatus.GENERATING,
@@ -75,7 +73,7 @@ TRANSITIONS: dict[str, tuple[Callable[[Job], Job], JobStatus]] = {
     "requeue unspent": (lambda job: jobs.requeue(job, attempt_spent=False), JobStatus.QUEUED),
     "succeed": (lambda job: jobs.succeed(job, image=IMAGE, now=LATER), JobStatus.SUCCEEDED),
     "fail": (lambda job: jobs.fail(job, error=ERROR, now=LATER), JobStatus.FAILED),
-    "stall": (lambda job: jobs.stall(job, error=ERROR, message_id="m"), JobStatus.STALLED),
+    "stall": (lambda job: jobs.stall(job, error=ERROR, message_id="m", now=NOW), JobStatus.STALLED),
     "cancel": (lambda job: jobs.cancel(job, now=LATER), JobStatus.CANCELED),
 }
 WORKING = {"requeue", "requeue unspent", "succeed", "fail", "stall"}
@@ -149,12 +147,14 @@ def test_a_lapsed_lease_gives_the_next_attempt_to_another() -> None:
     assert (job.attempts, job.lease_id) == (2, "lease-2")
 
 
-def test_only_another_message_redrives_a_stalled_job() -> None:
+def test_only_a_message_sent_after_the_stall_redrives_a_job() -> None:
     stalled = JOBS[JobStatus.STALLED]
-    with pytest.raises(NotClaimable):
-        claimed(stalled, message_id="message-1")
-    redriven = claimed(stalled, message_id="message-2")
-    assert (redriven.attempts, redriven.stalled_message_id) == (1, None)
+    for sent_at in (NOW - timedelta(seconds=1), NOW):
+        with pytest.raises(NotClaimable):
+            claimed(stalled, sent_at=sent_at)
+    redriven = claimed(stalled, sent_at=NOW + timedelta(milliseconds=1))
+    assert redriven.attempts == 1
+    assert (redriven.stalled_message_id, redriven.stalled_at) == (None, None)
 
 
 def test_an_attempt_that_was_not_spent_is_given_back() -> None:

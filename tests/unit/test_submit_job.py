@@ -31,6 +31,7 @@ CALLS = ["jobs.open", "queue.send"]
 REFUSED: dict[str, dict[str, Any]] = {
     "prompt_empty": {"prompt": ""},
     "prompt_too_long": {"prompt": "x" * 10_001},
+    "prompt_unprintable": {"prompt": "a cat\x07"},
     "negative_prompt_empty": {"negative_prompt": " \n"},
     "negative_prompt_too_long": {"negative_prompt": "x" * 10_001},
     "unknown_model": {"model": "stability.unheard-of-v9:9"},
