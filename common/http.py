@@ -32,6 +32,8 @@ BODY_BYTES_MAX = 256 * 1024
 """More than the longest prompt and negative prompt together, all escaped as JSON allows it."""
 CURSOR_CHARS_MAX = 200
 """Ours have about 100; a longer one is not worth decoding."""
+MANUAL_SECONDS = 3600
+"""How long a cache may keep the manual."""
 JSON = "application/json"
 NO_STORE = {"Cache-Control": "no-store"}
 PROBLEM_JSON = "application/problem+json"
@@ -185,6 +187,16 @@ def job_answer(status: HTTPStatus, view: JobView, *, seen: str | None = None) ->
     if seen is not None and {etag, "*"} & set(re.split(r"\s*,\s*", seen.replace("W/", ""))):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers, body="")
     return answer(status, view, headers)
+
+
+def manual(content_type: str, body: str) -> Response[str]:
+    """Something that is the same for everybody until the next deployment; caches may keep it."""
+    return Response(
+        status_code=HTTPStatus.OK,
+        content_type=content_type,
+        body=body,
+        headers={"Cache-Control": f"public, max-age={MANUAL_SECONDS}"},
+    )
 
 
 def problem_for(error: Exception) -> Response[str]:

@@ -13,6 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from common.routes import ROUTES, Route
 
+EMAIL_INDEX = "EmailIndex"
+"""The index of the Users table by address."""
+USER_INDEX = "UserIndex"
+"""The index of the Jobs table by user and time. The stack makes both, the adapters query them."""
+
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
 

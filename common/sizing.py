@@ -26,6 +26,11 @@ def worker_concurrency(routes: Sequence[Route]) -> int:
     return max(CONCURRENCY_MIN, math.ceil(round(in_flight, 6)))
 
 
+SPARE_DELIVERIES = 2
+"""How much oftener than a job has attempts a message is delivered before it is a dead letter: for
+deliveries that die before they can say so."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timeouts:
     """The nested limits of one delivery of one job, in seconds."""

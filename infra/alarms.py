@@ -39,7 +39,7 @@ class Alarms(Construct):
         )
         self._alarm(
             "OldestJob",
-            "Messages are not taken: the worker is broken, throttled, or far too much is asked of it.",
+            "Messages are not taken: the worker is broken, throttled, or asked for far too much.",
             queue.jobs.metric_approximate_age_of_oldest_message(
                 period=Duration.minutes(5), statistic="Maximum"
             ),

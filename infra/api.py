@@ -28,6 +28,11 @@ PUBLIC_ROUTES = {
 }
 """The routes without a token, and why."""
 
+HEAVY_ROUTES = ("GET /docs", "GET /openapi.json")
+"""Public and large: at the stage's rate one reader could run up the bill for what goes out."""
+HEAVY_REQUESTS_PER_SECOND = 2
+HEAVY_REQUESTS_BURST = 10
+
 ALLOWED_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"]
 EXPOSED_HEADERS = ["ETag", "Location", "Retry-After"]
 PREFLIGHT_SECONDS = 3600
@@ -122,6 +127,15 @@ class Api(Construct):
         self.stage = self._stage(config)
         for backend in _backends(functions):
             self._connect(backend)
+        stage = self.stage.node.default_child
+        assert isinstance(stage, apigateway.CfnStage)
+        stage.route_settings = {
+            route: {
+                "ThrottlingRateLimit": HEAVY_REQUESTS_PER_SECOND,
+                "ThrottlingBurstLimit": HEAVY_REQUESTS_BURST,
+            }
+            for route in HEAVY_ROUTES
+        }
 
     def _stage(self, config: Config) -> apigateway.HttpStage:
         return apigateway.HttpStage(
@@ -154,6 +168,9 @@ class Api(Construct):
             if public:
                 for resource in added:
                     accept(resource, "AwsSolutions-APIG4", PUBLIC_ROUTES[route])
+            if route in HEAVY_ROUTES:
+                # API Gateway takes settings only for routes that are there.
+                self.stage.node.add_dependency(*added)
 
 
 def _backends(functions: Functions) -> tuple[_Backend, ...]:

@@ -21,6 +21,8 @@ from constructs import Construct
 
 from common.routes import ROUTES
 from common.settings import (
+    EMAIL_INDEX,
+    USER_INDEX,
     AccountsSettings,
     Settings,
     StatusSettings,
@@ -32,7 +34,7 @@ from infra.config import Config
 from infra.logs import log_group
 from infra.nag import accept
 from infra.queue import JobsQueue
-from infra.storage import EMAIL_INDEX, IMAGES, USER_INDEX, Storage
+from infra.storage import IMAGES, Storage
 
 API_TIMEOUT_SECONDS = 15
 API_MEMORY_MIB = 1024

@@ -6,10 +6,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from common.sizing import TIMEOUTS
-
-SPARE_DELIVERIES = 2
-"""Attempts are counted in the job. These are for deliveries that die before they can say so."""
+from common.sizing import SPARE_DELIVERIES, TIMEOUTS
 
 
 class JobsQueue(Construct):

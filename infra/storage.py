@@ -7,10 +7,9 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from common.settings import EMAIL_INDEX, USER_INDEX
 from infra.nag import accept
 
-EMAIL_INDEX = "EmailIndex"
-USER_INDEX = "UserIndex"
 IMAGES = "images/*"
 """The keys of all images: `images/{user_id}/{job_id}.png`."""
 

@@ -16,7 +16,7 @@ from common.ports import User
 from common.routes import Route
 from common.services import AccountsServices, StatusServices, SubmitServices, WorkerServices
 from common.settings import AccountsSettings, StatusSettings, SubmitSettings, WorkerSettings
-from common.sizing import TIMEOUTS
+from common.sizing import SPARE_DELIVERIES, TIMEOUTS
 from functions.submit.submit_job import submit_job
 from functions.worker.generate_image import Again, Delivery, Outcome, generate_image
 from tests.fakes import (
@@ -38,8 +38,6 @@ TITAN = Route(model="amazon.titan-image-generator-v2:0", region="us-east-1")
 PROMPT = "a lighthouse at dawn"
 CORE_COST = 2
 CREDITS = 50
-SPARE_DELIVERIES = 2
-"""As the stack's queue has it: deliveries beyond the attempts before a message is a dead letter."""
 
 Port = TypeVar("Port")
 

@@ -20,11 +20,11 @@ from common.credits import LedgerEntry, apply
 from common.errors import NotFound, StaleWrite
 from common.jobs import Job, JobStatus
 from common.ports import JobPage
+from common.settings import USER_INDEX
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
-USER_INDEX = "UserIndex"
 READ_MAX = 200
 """Jobs read for one page at most, however few of them match."""
 

@@ -16,11 +16,10 @@ from common.aws.transactions import Refused, entry_put, transact
 from common.credits import LedgerEntry
 from common.errors import StaleWrite
 from common.ports import User
+from common.settings import EMAIL_INDEX
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
-
-EMAIL_INDEX = "EmailIndex"
 
 
 class DynamoUserStore:

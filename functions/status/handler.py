@@ -81,7 +81,7 @@ def get_openapi() -> Response[str]:
     """The API's description."""
     from common.openapi import document  # noqa: PLC0415  # seldom asked for, slow to import
 
-    return Response(status_code=HTTPStatus.OK, content_type=http.JSON, body=document())
+    return http.manual(http.JSON, document())
 
 
 @app.get("/docs")
@@ -89,7 +89,7 @@ def get_docs() -> Response[str]:
     """The API's description as a page."""
     from common.openapi import page  # noqa: PLC0415  # seldom asked for, slow to import
 
-    return Response(status_code=HTTPStatus.OK, content_type="text/html", body=page())
+    return http.manual("text/html; charset=utf-8", page())
 
 
 @observed

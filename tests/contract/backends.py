@@ -14,11 +14,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from common.aws.dynamo_jobs import USER_INDEX
-from common.aws.dynamo_users import EMAIL_INDEX
 from common.aws.records import from_item, to_item
 from common.credits import EntryKind, LedgerEntry
 from common.ports import JobStore, UserStore
+from common.settings import EMAIL_INDEX, USER_INDEX
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

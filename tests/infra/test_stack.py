@@ -203,6 +203,9 @@ def test_the_stage_is_throttled_and_logged(aws: Template) -> None:
     assert stage["AutoDeploy"] is True
     assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] == 200
     assert stage["DefaultRouteSettings"]["ThrottlingBurstLimit"] == 400
+    assert set(stage["RouteSettings"]) == {"GET /docs", "GET /openapi.json"}
+    for heavy in stage["RouteSettings"].values():
+        assert heavy["ThrottlingRateLimit"] <= 2
     assert aws.text(stage["AccessLogSettings"]["DestinationArn"]) == "Api/AccessLogs.Arn"
     assert "$context.requestId" in stage["AccessLogSettings"]["Format"]
 
