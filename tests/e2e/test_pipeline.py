@@ -10,7 +10,6 @@ from typing import Any
 import boto3
 import httpx
 import pytest
-from botocore.exceptions import ClientError
 
 from benchmarks.burst import JOBS, burst
 from sandbox.clients import client_settings
@@ -170,13 +169,3 @@ def test_forty_jobs_at_once_all_succeed(sandbox: Sandbox, control: httpx.Client)
     (route,) = control.get("/state").json()["routes"].values()
     assert route["early_seconds_max"] < 0.3
     assert figures.violations <= 4
-
-
-def test_the_emulator_enforces_iam(sandbox: Sandbox) -> None:
-    settings = client_settings(sandbox.state.emulator_url)
-    settings["aws_access_key_id"] = "AKIAIOSFODNN7EXAMPLE"
-    dynamodb = boto3.client("dynamodb", **settings)
-
-    with pytest.raises(ClientError) as refused:
-        dynamodb.get_item(TableName=sandbox.outputs.JobsTable, Key={"job_id": {"S": "job_0"}})
-    assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] in {400, 403}
