@@ -80,7 +80,12 @@ def main(argv: Sequence[str]) -> int:
         state = run.start(places, os.environ, wanted, tell=lambda _step: None, foreground=True)
         try:
             cold, warm = (
-                burst(state, rate=run.MODEL_RATE, latency_seconds=options.latency) for _ in "12"
+                burst(
+                    state,
+                    rate=sum(route.rate_per_second for route in state.routes),
+                    latency_seconds=options.latency,
+                )
+                for _ in "12"
             )
         finally:
             run.stop_parts(places)

@@ -3,36 +3,45 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from common.jobs import JobStatus
+from ops import backlog
 from ops.follow import Task
 
 ROWS_MAX = 8
 """More jobs than this share one bar."""
-ALMOST = 0.99
-_EXPECTED = 0.9
-"""Where the bar is when the usual time has passed; from there on it only creeps."""
+_TEXT_WIDTH = 25
+"""Room for a job's id and its state, so that the bars begin at the same column."""
+
+
+class _Row(NamedTuple):
+    """What a bar shows."""
+
+    text: str
+    share: float
+    guess: str
+    over: bool
 
 
 class Board:
-    """A context in which tasks are shown; `typical_seconds` is how long an image usually takes."""
+    """A context in which tasks are shown; `now` is the clock that their outlooks are on."""
 
-    def __init__(self, console: Console, *, typical_seconds: float) -> None:
+    def __init__(self, console: Console, *, now: Callable[[], float] = time.monotonic) -> None:
         self._console = console
-        self._typical = typical_seconds
+        self._now = now
         self._said: dict[int, str] = {}
-        self._rows: list[TaskID] = []
         self._bars = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=32),
             TextColumn("{task.percentage:>3.0f}%"),
             TimeElapsedColumn(),
+            TextColumn("{task.fields[guess]}", style="dim", markup=False),
             console=console,
         )
 
@@ -55,62 +64,59 @@ class Board:
         if not self._console.is_terminal:
             self._say_changes(tasks)
             return
-        shares = [share_done(task, self._typical, time.monotonic()) for task in tasks]
+        now = self._now()
+        shares = [share_done(task, now) for task in tasks]
         if len(tasks) > ROWS_MAX:
-            self._draw([(_summary(tasks), sum(shares) / len(shares), all(t.over for t in tasks))])
+            everything = all(task.over for task in tasks)
+            row = _Row(_summary(tasks), sum(shares) / len(shares), _last(tasks, now), everything)
+            self._draw([row])
         else:
             self._draw(
                 [
-                    (_words(task), share, task.over)
+                    _Row(_state(task), share, _guess(task, now), task.over)
                     for task, share in zip(tasks, shares, strict=True)
                 ]
             )
 
-    def _draw(self, rows: Sequence[tuple[str, float, bool]]) -> None:
-        while len(self._rows) < len(rows):
-            self._rows.append(self._bars.add_task("", total=1.0))
-        for row, (text, share, over) in zip(self._rows, rows, strict=True):
-            self._bars.update(row, description=f"{text:<34}", completed=share)
-            if over:
-                self._bars.stop_task(row)
+    def _draw(self, rows: Sequence[_Row]) -> None:
+        for number, row in enumerate(rows):
+            text = f"{row.text:<{_TEXT_WIDTH}}"
+            if number == len(self._bars.task_ids):
+                self._bars.add_task(text, total=1.0, guess=row.guess)
+            bar = self._bars.task_ids[number]
+            self._bars.update(bar, description=text, completed=row.share, guess=row.guess)
+            if row.over:
+                self._bars.stop_task(bar)
 
     def _say_changes(self, tasks: Sequence[Task]) -> None:
         for task in tasks:
-            words = _words(task)
-            if task.job is not None and self._said.get(task.number) != words:
-                self._said[task.number] = words
-                self._console.print(words, markup=False)
+            state = _state(task)
+            if task.job is not None and self._said.get(task.number) != state:
+                self._said[task.number] = state
+                guess = _guess(task, self._now())
+                self._console.print(f"{state}, {guess}" if guess else state, markup=False)
 
 
-def share_done(task: Task, typical_seconds: float, now: float) -> float:
+def share_done(task: Task, now: float) -> float:
     """How much of a task is done, from 0 to 1: guessed from the time, and 1 only at its end."""
     if task.over:
         return 1.0 if task.failure is None else 0.0
-    if task.job is None or task.began is None:
-        return 0.0
-    elapsed = now - task.began
-    progress = task.job.progress
-    if progress is not None and progress.percent is not None:
-        return min(progress.percent / 100, ALMOST)
-    if elapsed <= typical_seconds:
-        return _EXPECTED * elapsed / typical_seconds
-    return _EXPECTED + (ALMOST - _EXPECTED) * (1 - typical_seconds / elapsed)
+    return backlog.share_done(task.outlook, now)
 
 
-def _words(task: Task) -> str:
-    """What a person wants to know of a job: which, and where it is."""
+def _state(task: Task) -> str:
+    """Which job, and where it is; a row on a terminal and a line elsewhere."""
     if task.job is None:
         return "refused" if task.refused else "waiting to be submitted"
-    return f"{task.job.job_id[:12]}  {task.job.status}{_place(task)}"
+    return f"{task.job.job_id[:12]}  {task.job.status}"
 
 
-def _place(task: Task) -> str:
-    queue = task.job and task.job.queue
-    if not queue or not task.job or task.job.status != JobStatus.QUEUED:
+def _guess(task: Task, now: float) -> str:
+    """What is left for the job, as far as one can tell."""
+    if task.job is None or task.over:
         return ""
-    place = "" if queue.position is None else f", place {queue.position}"
-    eta = "" if queue.eta_seconds is None else f", about {queue.eta_seconds:.0f} s"
-    return place + eta
+    generating = task.job.status == JobStatus.GENERATING
+    return backlog.words(task.outlook, generating=generating, now=now)
 
 
 def _summary(tasks: Sequence[Task]) -> str:
@@ -123,3 +129,13 @@ def _summary(tasks: Sequence[Task]) -> str:
     known = [state for state in order if state in counts]
     rest = [state for state in counts if state not in order]
     return ", ".join(f"{counts[state]} {state}" for state in [*known, *rest])
+
+
+def _last(tasks: Sequence[Task], now: float) -> str:
+    """The guess of the job that ends last; none while some are still to be submitted."""
+    left = [task for task in tasks if not task.over]
+    ends = [task.outlook.end for task in left if task.outlook is not None]
+    if not left or len(ends) < len(left):
+        return ""
+    last = max(left, key=lambda task: task.outlook.end if task.outlook else 0.0)
+    return _guess(last, now)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import sys
@@ -10,56 +9,64 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-import httpx
-from botocore.exceptions import BotoCoreError, ClientError
+from typer import Typer, TyperException
 
-from ops import down, generate, status, up
-from ops.client import ApiError
-from ops.terminal import ERR
+from ops.down import down
+from ops.generate import generate
+from ops.status import status
+from ops.up import up
 from sandbox.errors import SandboxError
 
-EXIT_INTERRUPTED = 130
 _COMMANDS = (up, down, status, generate)
+APP = Typer(
+    name="imagify",
+    help="Image generation in your own AWS account, and all of it on this machine.",
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+for _command in _COMMANDS:
+    APP.command()(_command)
 
 
 def main(argv: Sequence[str]) -> int:
     """Run one command; answer the exit code. A person never sees a traceback unless they ask."""
-    arguments = _parser().parse_args(argv)
     _end_tidily()
     try:
-        code: int = arguments.run(arguments)
-    except KeyboardInterrupt:
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has seen enough; the interpreter must not try to flush the rest.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        code: int = APP(args=list(argv), prog_name="imagify", standalone_mode=False)
+    except TyperException as error:
+        _say(f"{error.format_message().rstrip('.')}. Try: {_help(argv)}")
+        return error.exit_code
     except Exception as error:  # a bug of ours too ends in a sentence, with a way to see more
         if os.environ.get("IMAGIFY_DEBUG"):
             raise
-        ERR.print(f"imagify: {_explain(error)}", markup=False)
+        _say(_explain(error))
         return error.exit_code if isinstance(error, SandboxError) else 1
     return code
 
 
+def _say(sentence: str) -> None:
+    print(f"imagify: {sentence}", file=sys.stderr)  # noqa: T201 - the command line's own
+
+
+def _help(argv: Sequence[str]) -> str:
+    """The command that tells how the one that was typed is used."""
+    names = {command.__name__ for command in _COMMANDS}
+    return " ".join(["imagify", *[word for word in argv[:1] if word in names], "--help"])
+
+
 def _explain(error: Exception) -> str:
-    """What happened, for a person."""
+    """What happened, for a person. Only who needs these imports pays for them."""
+    import httpx  # noqa: PLC0415
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
+
+    from ops.client import ApiError  # noqa: PLC0415
+
     if isinstance(error, (SandboxError, ApiError, OSError)):
         return str(error)
     if isinstance(error, (httpx.HTTPError, BotoCoreError, ClientError)):
         return f"The local run does not answer as it should: {error}"
     return f"{type(error).__name__}: {error} (a bug of ours; IMAGIFY_DEBUG=1 shows where)"
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="imagify",
-        description="Image generation in your own AWS account, and all of it on this machine.",
-    )
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in _COMMANDS:
-        command.add_to(commands)
-    return parser
 
 
 def _end_tidily() -> None:

@@ -47,20 +47,6 @@ class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class Queue(_Answer):
-    """How many jobs are in front, and seconds until the start; None where nobody knows."""
-
-    position: int | None = None
-    eta_seconds: float | None = None
-
-
-class Progress(_Answer):
-    """How far a job is, and seconds until it is done."""
-
-    percent: float | None = None
-    eta_seconds: float | None = None
-
-
 class Charge(_Answer):
     """Credits."""
 
@@ -91,8 +77,6 @@ class Job(_Answer):
     status: str
     terminal: bool
     finished_at: datetime | None = None
-    queue: Queue | None = None
-    progress: Progress | None = None
     charge: Charge = Charge()
     image: Picture | None = None
     error: Problem | None = None

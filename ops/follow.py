@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from common.jobs import JobStatus
+from ops.backlog import Outlook, Pace, outlook
 from ops.client import POLL_SECONDS, ApiError, Job, Look
 
 BUSY = "too_many_active_jobs"
@@ -24,6 +25,17 @@ class Api(Protocol):
         """Look at a job."""
 
 
+class Line(Protocol):
+    """The line that jobs stand in, as far as one can see."""
+
+    @property
+    def pace(self) -> Pace:
+        """How quickly it moves."""
+
+    def ahead(self) -> int | None:
+        """How many jobs are in front of one that is submitted now; None if nobody can tell."""
+
+
 class Watcher(Protocol):
     """Shows how the tasks are doing."""
 
@@ -33,7 +45,7 @@ class Watcher(Protocol):
 
 @dataclass(slots=True)
 class Task:
-    """One image to be had. `due` and `began` are seconds of the clock that `follow` is given."""
+    """One image to be had. `due` is in seconds of the clock that `follow` is given."""
 
     body: Mapping[str, Any]
     key: str
@@ -41,8 +53,8 @@ class Task:
     job: Job | None = None
     refused: ApiError | None = None
     due: float = 0.0
-    began: float | None = None
-    """When the job was first seen to be in the making."""
+    outlook: Outlook | None = None
+    """What is guessed of the rest, on the same clock."""
 
     @property
     def over(self) -> bool:
@@ -66,6 +78,7 @@ def follow(
     api: Api,
     tasks: Sequence[Task],
     *,
+    line: Line,
     board: Watcher,
     on_end: Callable[[Task], None],
     now: Callable[[], float] = time.monotonic,
@@ -83,33 +96,49 @@ def follow(
             sleep(min(pause, _FRAME_SECONDS))
             board.show(tasks)
         if task.job is None:
-            _submit(api, task, waiting, now())
+            _submit(api, task, tasks, line=line, now=now)
         else:
-            _see(task, api.job(task.job.job_id), now())
+            _see(task, api.job(task.job.job_id), line=line, ahead=None, now=now)
         board.show(tasks)
         if task.job is not None and task.over:
             on_end(task)
 
 
-def _submit(api: Api, task: Task, waiting: Sequence[Task], now: float) -> None:
+def _submit(
+    api: Api, task: Task, tasks: Sequence[Task], *, line: Line, now: Callable[[], float]
+) -> None:
+    ahead = line.ahead()
+    if ahead is not None:
+        # Between the queue and a start of its own a job is in neither, but ours we know of.
+        ahead = max(ahead, sum(1 for each in tasks if _queued(each)))
     try:
         look = api.submit(task.body, idempotency_key=task.key)
     except ApiError as error:
-        others = [each for each in waiting if each.job is None]
-        for each in others:
-            if error.code == BUSY:
-                each.due = now + (error.retry_after_seconds or POLL_SECONDS)
-            else:
+        for each in tasks:
+            if each.job is None and error.code == BUSY:
+                each.due = now() + (error.retry_after_seconds or POLL_SECONDS)
+            elif each.job is None:
                 each.refused = error
         return
-    _see(task, look, now)
+    _see(task, look, line=line, ahead=ahead, now=now)
 
 
-def _see(task: Task, look: Look, now: float) -> None:
+def _see(
+    task: Task, look: Look, *, line: Line, ahead: int | None, now: Callable[[], float]
+) -> None:
+    """Note what the API says; a job that waits is looked for in the line, unless just submitted."""
     task.job = look.job
-    task.due = now + look.retry_after_seconds
-    if task.began is None and look.job.status != JobStatus.QUEUED:
-        task.began = now
+    task.due = now() + look.retry_after_seconds
+    if _queued(task) and task.outlook is not None:
+        ahead = line.ahead()
+    generating = look.job.status == JobStatus.GENERATING
+    task.outlook = outlook(
+        task.outlook, ahead=ahead, generating=generating, pace=line.pace, now=now()
+    )
+
+
+def _queued(task: Task) -> bool:
+    return task.job is not None and task.job.status == JobStatus.QUEUED
 
 
 def _ended(status: str) -> str:

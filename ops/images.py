@@ -1,27 +1,24 @@
-"""`imagify generate`: prompts in, PNG files out."""
+"""Prompts in, PNG files out: what `imagify generate` does."""
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from common.routes import serving
+from ops.backlog import Pace
 from ops.board import Board
 from ops.client import ApiError, Client, Me
 from ops.follow import Task, follow
 from ops.terminal import ERR, OUT
+from sandbox.backlog import Backlog
 from sandbox.errors import SandboxError
 from sandbox.people import LOCAL_PERSON, People, Person
-from sandbox.places import Places
-from sandbox.run import find
-from sandbox.state import State
-
-COUNT_MAX = 100
+from sandbox.state import Outputs, State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,35 +62,10 @@ class Wish:
         return self.out.with_name(f"{self.out.stem}-{number + 1}{self.out.suffix}")
 
 
-def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Describe the command."""
-    parser = commands.add_parser(
-        "generate",
-        help="generate an image from a prompt and save it",
-        description="Submits to the local run as you@example.com, follows the job, saves the PNG.",
-    )
-    add = parser.add_argument
-    add("prompt", metavar="PROMPT")
-    add("--out", type=Path, metavar="FILE", help="where to save it (default: JOB_ID.png)")
-    add("--count", type=_count, default=1, metavar="N", help="how many images (default: 1)")
-    add("--model", metavar="M", help="a model id of GET /models (default: the first)")
-    add("--aspect-ratio", metavar="R", help="such as 16:9 (default: 1:1)")
-    add("--seed", type=int, metavar="N", help="the same again; more images take N + 1, …")
-    add("--negative-prompt", metavar="TEXT", help="what should not be in it")
-    add("--idempotency-key", metavar="K", help="the same key is the same job, charged once")
-    add("--json", action="store_true", dest="as_json", help="print the result for programs")
-    parser.set_defaults(run=run)
-
-
-def run(arguments: argparse.Namespace) -> int:
-    """Generate on the local run; 0 when every image is saved."""
-    fields = {field: getattr(arguments, field) for field in Wish.__dataclass_fields__}
-    return generate(find(Places.from_env(os.environ)), Wish(**fields))
-
-
 def generate(state: State, wish: Wish) -> int:
     """Submit, follow and save; prints the files. Raises ApiError or SandboxError."""
     _require_free(wish)
+    line = _StateLine(state, wish.model)
     with Client(state.api_url or "", _token(state)) as client:
         tasks = [Task(wish.body(n), wish.key(n), n) for n in range(wish.count)]
         files: dict[str, Path] = {}
@@ -104,8 +76,8 @@ def generate(state: State, wish: Wish) -> int:
                 files[task.job.job_id] = _save(content, wish.path(task.number, task.job.job_id))
 
         try:
-            with Board(ERR, typical_seconds=state.typical_seconds) as board:
-                follow(client, tasks, board=board, on_end=save)
+            with Board(ERR) as board:
+                follow(client, tasks, line=line, board=board, on_end=save)
         except KeyboardInterrupt:
             going = sum(1 for task in tasks if task.job and not task.over)
             ERR.print(f"\nInterrupted; of what was submitted, {going} will still be made.")
@@ -118,10 +90,29 @@ def generate(state: State, wish: Wish) -> int:
     return 0
 
 
-def _token(state: State) -> str:
+class _StateLine:
+    """The local run's line for a model (None: the default one)."""
+
+    def __init__(self, state: State, model: str | None) -> None:
+        # A model that nothing serves is refused by the API, whose word counts.
+        routes = serving(state.routes, model or state.routes[0].model) or state.routes
+        rate = sum(route.rate_per_second for route in routes)
+        self.pace = Pace(rate, state.typical_seconds)
+        self._backlog = Backlog(state.emulator_url, _outputs(state), routes)
+
+    def ahead(self) -> int | None:
+        """How many jobs are in front of one that is submitted now; None if nobody can tell."""
+        return self._backlog.ahead()
+
+
+def _outputs(state: State) -> Outputs:
     if state.outputs is None:
         raise SandboxError("The local run is not ready.")
-    people = People(state.emulator_url, state.outputs)
+    return state.outputs
+
+
+def _token(state: State) -> str:
+    people = People(state.emulator_url, _outputs(state))
     return people.sign_in(Person(LOCAL_PERSON, state.person_password))
 
 
@@ -197,9 +188,3 @@ def _failures(tasks: list[Task]) -> str:
 
 def _credits(number: int) -> str:
     return f"{number} credit" if number == 1 else f"{number} credits"
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= COUNT_MAX:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 1 to {COUNT_MAX}")
-    return int(text)

@@ -1,38 +1,37 @@
 """`imagify status`: is the local run up, and where."""
 
+# ruff: noqa: PLC0415 - --help is quick: what a command needs is imported when it runs
+
 from __future__ import annotations
 
-import argparse
 import json
 import os
+from typing import TYPE_CHECKING, Annotated
 
-from ops.terminal import OUT
-from sandbox.errors import NotRunning
-from sandbox.places import Places
-from sandbox.run import find
-from sandbox.state import State
+from typer import Option
 
-
-def add_to(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Describe the command."""
-    parser = commands.add_parser(
-        "status", help="say whether the local run is up, and its URLs (exit code 3: it is not)"
-    )
-    parser.add_argument("--json", action="store_true", help="for programs")
-    parser.set_defaults(run=run)
+if TYPE_CHECKING:
+    from sandbox.state import State
 
 
-def run(arguments: argparse.Namespace) -> int:
-    """Print it; raises NotRunning for people, programs get `{"up": false}` with its exit code."""
+def status(
+    *, as_json: Annotated[bool, Option("--json", help="Print it for programs.")] = False
+) -> int:
+    """Say whether the local run is up, and its URLs; exit code 3: it is not."""
+    from ops.terminal import OUT
+    from sandbox.errors import NotRunning
+    from sandbox.places import Places
+    from sandbox.run import find
+
     try:
         state = find(Places.from_env(os.environ))
     except NotRunning as error:
-        if not arguments.json:
+        if not as_json:
             raise
         OUT.out(json.dumps({"up": False, "message": str(error)}))
         return error.exit_code
     facts = _facts(state)
-    if arguments.json:
+    if as_json:
         OUT.out(json.dumps({"up": True, **facts}, indent=2))
     else:
         OUT.print("The local run is up.")

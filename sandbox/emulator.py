@@ -6,7 +6,10 @@ import os
 import sys
 from collections.abc import Mapping
 
+import httpx
+
 from sandbox.environment import ACCOUNT, HOME_REGION, SECRET, clean
+from sandbox.errors import SandboxError
 from sandbox.places import REPOSITORY, Places
 from sandbox.ports import HOST
 from sandbox.processes import Child, start, wait_healthy
@@ -14,26 +17,43 @@ from sandbox.processes import Child, start, wait_healthy
 START_SECONDS = 60.0
 """Two on an idle machine; a busy one gets time."""
 CONCURRENCY_MIN, CONCURRENCY_MAX = 48, 200
-"""Lambda invocations at once, over all functions; the workers alone reserve 28."""
+"""Lambda invocations at once, over all functions, as far as memory goes …"""
+CONCURRENCY_UNRESERVED = 20
+"""… and how many there are at least beside the workers, whose number the routes decide."""
+RATE_MIN = 0.1
+"""The simulator's lowest quota; a slower route just does not use it up."""
 FUNCTION_BYTES = 64 * 1024 * 1024
 """What one of the functions' processes takes; about 50 MiB as measured."""
 
 
-def concurrency(memory_bytes: int) -> int:
-    """How many invocations fit into half of the machine's memory."""
-    return max(CONCURRENCY_MIN, min(CONCURRENCY_MAX, memory_bytes // 2 // FUNCTION_BYTES))
+def concurrency(memory_bytes: int, *, workers: int) -> int:
+    """How many invocations fit into half of the machine's memory, or what the workers need."""
+    fitting = max(CONCURRENCY_MIN, min(CONCURRENCY_MAX, memory_bytes // 2 // FUNCTION_BYTES))
+    return max(fitting, workers + CONCURRENCY_UNRESERVED)
 
 
 def start_simulator(
-    places: Places, env: Mapping[str, str], *, port: int, latency_seconds: float, rate: float
+    places: Places,
+    env: Mapping[str, str],
+    *,
+    port: int,
+    latency_seconds: float,
+    rate: float,
+    private_access: bool,
+    any_region: bool,
 ) -> Child:
-    """Start the image models, `rate` starts a second at most, each `latency_seconds` long."""
+    """Start the image models, `rate` starts a second at most, each `latency_seconds` long.
+
+    `private_access` serves retired models too, `any_region` all models everywhere.
+    """
+    allowed = {"--private-access": private_access, "--any-region": any_region}
     return start(
         "The model simulator",
         [
             sys.executable,
             *("-m", "sandbox.bedrock", "--port", str(port)),
-            *("--latency", str(latency_seconds), "--rate", str(rate)),
+            *("--latency", str(latency_seconds), "--rate", str(max(rate, RATE_MIN))),
+            *(flag for flag, given in allowed.items() if given),
         ],
         env=clean(env),
         cwd=REPOSITORY,
@@ -42,7 +62,7 @@ def start_simulator(
 
 
 def start_emulator(
-    places: Places, env: Mapping[str, str], *, port: int, simulator_url: str
+    places: Places, env: Mapping[str, str], *, port: int, simulator_url: str, workers: int
 ) -> Child:
     """Start AWS on loopback, with IAM enforced, and nothing in it.
 
@@ -60,7 +80,7 @@ def start_emulator(
         "BIND_HOST": HOST,
         "GATEWAY_PORT": str(port),
         "IOT_MTLS_ENABLED": "0",
-        "LAMBDA_ACCOUNT_CONCURRENCY": str(concurrency(memory_bytes)),
+        "LAMBDA_ACCOUNT_CONCURRENCY": str(concurrency(memory_bytes, workers=workers)),
         "LOG_LEVEL": "INFO",
         "MINISTACK_COGNITO_PRETOKEN_STRICT": "1",
         "MINISTACK_REGION": HOME_REGION,
@@ -81,3 +101,17 @@ def wait_ready(simulator: Child, emulator: Child, *, port: int) -> None:
     """Return once both answer."""
     wait_healthy(emulator, f"http://{HOST}:{port}/_ministack/health", seconds=START_SECONDS)
     wait_healthy(simulator, f"http://{HOST}:{port + 1}/_control/health", seconds=START_SECONDS)
+
+
+def set_rates(simulator_url: str, rates: Mapping[str, float]) -> None:
+    """Give each route (`model@region`) its quota, where they differ; raises SandboxError."""
+    if len(set(rates.values())) == 1:
+        return
+    quotas = {name: max(rate, RATE_MIN) for name, rate in rates.items()}
+    try:
+        answer = httpx.post(
+            f"{simulator_url}/_control/settings", json={"rates": quotas}, trust_env=False
+        )
+        answer.raise_for_status()
+    except httpx.HTTPError as error:
+        raise SandboxError(f"The model simulator does not take the rates: {error}") from error

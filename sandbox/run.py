@@ -9,10 +9,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from sandbox import deploy, emulator
+from common.sizing import worker_concurrency
+from sandbox import configuration, deploy, emulator
+from sandbox.configuration import Configuration
 from sandbox.errors import AlreadyRunning, NotRunning, SandboxError
 from sandbox.people import LOCAL_PERSON, People, Person, new_password
 from sandbox.places import Places
@@ -23,12 +26,6 @@ from sandbox.state import Outputs, State, read, write
 OWNER_STOP_SECONDS = 20.0
 """How long a run in another terminal may take to stop all its parts."""
 _WATCH_SECONDS = 0.5
-MODEL_RATE = 2.0
-"""Images a second: the rate that cdk.json gives the stack."""
-WELCOME_CREDITS = 200
-"""What a new person gets here, where nobody can buy any yet."""
-_P95_MARGIN_SECONDS = 2.0
-"""How much longer than usual a worker may hold a simulated call."""
 _OVERHEAD_SECONDS = 1.5
 """What an image takes here beside the model's own time."""
 
@@ -43,7 +40,7 @@ class Options:
     port: int = 4566
     model_latency_seconds: float = 3.0
     model_rate: float | None = None
-    """Starts a second that the model allows; None is what the stack expects by itself, 2."""
+    """Starts a second that every route allows; None is what cdk.json says of each."""
 
 
 def start(
@@ -62,25 +59,38 @@ def start(
         _clear_leftovers(places, tell)
         for port in (options.port, options.port + 1):
             require_free(port)
+        configured = configuration.for_local_run(
+            configuration.read(),
+            rate=options.model_rate,
+            latency_seconds=options.model_latency_seconds,
+        )
         state = State(
             phase="starting",
             foreground=foreground,
             owner=myself("imagify up"),
             port=options.port,
             typical_seconds=options.model_latency_seconds + _OVERHEAD_SECONDS,
+            routes=configured.routes,
             person_password=new_password(),
         )
         write(places.state, state)
         try:
-            return _start(places, env, options, state, tell)
+            return _start(places, env, options, configured, state, tell=tell)
         except BaseException:
             stop_parts(places)
             raise
 
 
 def _start(
-    places: Places, env: Mapping[str, str], options: Options, state: State, tell: Tell
+    places: Places,
+    env: Mapping[str, str],
+    options: Options,
+    configured: Configuration,
+    state: State,
+    *,
+    tell: Tell,
 ) -> State:
+    routes, today = configured.routes, datetime.now(UTC).date()
     tell("Starting the model simulator and the AWS emulator")
     with signals_held():
         simulator = emulator.start_simulator(
@@ -88,16 +98,23 @@ def _start(
             env,
             port=options.port + 1,
             latency_seconds=options.model_latency_seconds,
-            rate=options.model_rate or MODEL_RATE,
+            rate=routes[0].rate_per_second,
+            private_access=configuration.needs_private_access(routes, today),
+            any_region=configuration.needs_any_region(routes, today),
         )
         state = _with_child(places, state, simulator)
     with signals_held():
         aws = emulator.start_emulator(
-            places, env, port=options.port, simulator_url=state.simulator_url
+            places,
+            env,
+            port=options.port,
+            simulator_url=state.simulator_url,
+            workers=worker_concurrency(routes),
         )
         state = _with_child(places, state, aws)
     emulator.wait_ready(simulator, aws, port=options.port)
-    context = _context(options)
+    emulator.set_rates(state.simulator_url, configured.rates)
+    context = _context(configured)
     assembly = deploy.synthesized(deploy.synth_key(context))
     if assembly is None:
         tell("Synthesizing the stack (only when its sources have changed)")
@@ -206,18 +223,9 @@ def _with_child(places: Places, state: State, child: Child) -> State:
     return state
 
 
-def _context(options: Options) -> dict[str, str]:
-    """The CDK context: the stack as it is, but for more credits, and the model's rate if chosen."""
-    configuration: dict[str, object] = {"welcome_credits": WELCOME_CREDITS}
-    if options.model_rate is not None:
-        route = {
-            "model": "stability.stable-image-core-v1:1",
-            "region": "us-west-2",
-            "rate_per_second": options.model_rate,
-            "p95_seconds": options.model_latency_seconds + _P95_MARGIN_SECONDS,
-        }
-        configuration["routes"] = [route]
-    return {"sandbox": deploy.ASSETS_BUCKET, "imagify": json.dumps(configuration)}
+def _context(configured: Configuration) -> dict[str, str]:
+    """The CDK context that makes the stack a local one; it stands before what cdk.json says."""
+    return {"sandbox": deploy.ASSETS_BUCKET, "imagify": json.dumps(configured.settings)}
 
 
 def _api_url(port: int, outputs: Outputs) -> str:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from common.routes import Route
 from sandbox.processes import Child, alive
 
 
@@ -42,6 +43,8 @@ class State(BaseModel):
     """The emulator's; the model simulator has the next one."""
     typical_seconds: float
     """How long an image usually takes, from the submit to the file."""
+    routes: tuple[Route, ...]
+    """Which models are called where, and how often; the first is the default model."""
     children: tuple[Child, ...] = ()
     outputs: Outputs | None = None
     api_url: str | None = None

@@ -13,7 +13,7 @@ import pytest
 
 from benchmarks.burst import JOBS, burst
 from sandbox.clients import client_settings
-from sandbox.run import MODEL_RATE, WELCOME_CREDITS
+from sandbox.configuration import WELCOME_CREDITS
 from tests.e2e.conftest import MODEL_LATENCY_SECONDS, Sandbox, SignedIn
 
 END_SECONDS_MAX = 90
@@ -158,7 +158,12 @@ def test_nobody_is_refused_everything_that_is_somebodys(open_api: OpenApi) -> No
 def test_forty_jobs_at_once_all_succeed(sandbox: Sandbox, control: httpx.Client) -> None:
     before = dead_letters(sandbox)
 
-    figures = burst(sandbox.state, rate=MODEL_RATE, latency_seconds=MODEL_LATENCY_SECONDS)
+    (expected,) = sandbox.state.routes
+    figures = burst(
+        sandbox.state,
+        rate=expected.rate_per_second,
+        latency_seconds=MODEL_LATENCY_SECONDS,
+    )
 
     assert figures.succeeded == JOBS
     assert figures.dead_letters == before

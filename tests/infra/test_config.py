@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ from common.models.catalogue import MODELS, find
 from common.models.spec import ModelSpec
 from common.routes import Route
 from infra.app import build
-from infra.config import DEFAULT_ROUTES, Config, ConfigError, check_routes, parse
+from infra.config import DEFAULT_ROUTES, ConfigError, check_routes, parse
+from sandbox.configuration import USUAL_ROUTES
 from tests.infra.conftest import CDK_JSON, make_app
 
 TODAY = date(2026, 11, 23)
@@ -19,8 +20,14 @@ CORE = "stability.stable-image-core-v1:1"
 TITAN = "amazon.titan-image-generator-v2:0"
 
 
-def test_cdk_json_says_what_the_defaults_are() -> None:
-    assert parse(CDK_JSON["context"]["imagify"]) == Config()
+def test_cdk_json_can_be_deployed_today() -> None:
+    config = parse(CDK_JSON["context"].get("imagify", {}))
+    today = datetime.now(UTC).date()
+    check_routes(config.routes, today=today, forced=config.force_retired_models)
+
+
+def test_the_local_run_has_the_stacks_routes_when_none_are_set() -> None:
+    assert USUAL_ROUTES == DEFAULT_ROUTES
 
 
 def test_the_default_route_can_be_used_today() -> None:

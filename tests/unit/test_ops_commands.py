@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import pytest
 from ops import cli
 from ops.client import ApiError
 from ops.follow import Task
-from ops.generate import Wish, _failures, _save
+from ops.images import Wish, _failures, _save
 from sandbox.errors import SandboxError
 from sandbox.places import REPOSITORY
+from sandbox.run import Options
 
 
 @pytest.fixture(autouse=True)
@@ -28,7 +30,7 @@ def fails(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int:
     def fail(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr("ops.status.find", fail)
+    monkeypatch.setattr("sandbox.run.find", fail)
     return cli.main(["status"])
 
 
@@ -71,10 +73,88 @@ def test_down_is_fine_when_nothing_runs(capsys: pytest.CaptureFixture[str]) -> N
 def test_wrong_usage_is_told_and_ends_with_2(
     arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as ended:
-        cli.main(arguments)
-    assert ended.value.code == 2
-    assert "error: " in capsys.readouterr().err
+    assert cli.main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("imagify: ")
+    assert err.endswith("--help\n")
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize("command", [[], ["up"], ["down"], ["status"], ["generate"]])
+def test_help_is_quick_for_it_imports_nothing_but_itself(command: list[str]) -> None:
+    heavy = {"boto3", "botocore", "common", "httpx", "tenacity"}
+    program = (
+        "import sys; from ops import cli; code = cli.main(sys.argv[1:]);"
+        f"sys.exit(code or str({heavy} & set(sys.modules) or ''))"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", program, *command, "--help"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.stderr.strip() == ""
+    assert "Usage: imagify" in done.stdout
+
+
+def test_every_option_reaches_the_wish(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wishes: list[Wish] = []
+    monkeypatch.setattr("sandbox.run.find", lambda _places: None)
+
+    def generate(_state: object, wish: Wish) -> int:
+        wishes.append(wish)
+        return 0
+
+    monkeypatch.setattr("ops.images.generate", generate)
+    options = "--out x.png --count=2 --model m --aspect-ratio 16:9 --seed 7 --negative-prompt fog"
+
+    assert (
+        cli.main(["generate", "a fox", *options.split(), "--idempotency-key", "k", "--json"]) == 0
+    )
+
+    assert wishes == [
+        Wish(
+            prompt="a fox",
+            out=Path("x.png"),
+            count=2,
+            model="m",
+            aspect_ratio="16:9",
+            seed=7,
+            negative_prompt="fog",
+            idempotency_key="k",
+            as_json=True,
+        )
+    ]
+    assert capsys.readouterr().err == ""
+
+
+def test_every_option_of_up_reaches_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Any] = []
+
+    def up(_places: object, options: Options, **more: object) -> int:
+        asked.append((options, more))
+        return 0
+
+    monkeypatch.setattr("ops.local_run.up", up)
+
+    assert cli.main(["up"]) == 0
+    told = "--detach --port 7 --model-latency 0.5 --model-rate 20 --prompt -fox"
+    assert cli.main(["up", *told.split()]) == 0
+
+    assert asked == [
+        (Options(), {"detach": False, "prompt": None}),
+        (
+            Options(port=7, model_latency_seconds=0.5, model_rate=20),
+            {"detach": True, "prompt": "-fox"},
+        ),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,9 @@ from typing import Any
 
 from rich.console import Console
 
+from ops.backlog import Outlook, Pace
 from ops.board import Board, share_done
-from ops.client import ApiError, Job, Look, Problem, Progress, Queue
+from ops.client import ApiError, Job, Look, Problem
 from ops.follow import BUSY, Task, follow
 
 
@@ -44,6 +45,18 @@ class ScriptedApi:
         return next(self._looks)
 
 
+class Line:
+    """Says how long it is as written, and then nothing."""
+
+    pace = Pace(rate_per_second=2, typical_seconds=4)
+
+    def __init__(self, *ahead: int) -> None:
+        self._ahead = iter(ahead)
+
+    def ahead(self) -> int | None:
+        return next(self._ahead, None)
+
+
 class NoBoard:
     def show(self, tasks: Sequence[Task]) -> None:
         pass
@@ -58,11 +71,14 @@ def tasks_for(count: int) -> list[Task]:
     return [Task({"prompt": "fox"}, f"key-{number}", number) for number in range(count)]
 
 
-def run(api: ScriptedApi, tasks: Sequence[Task], clock: Clock) -> list[int]:
+def run(
+    api: ScriptedApi, tasks: Sequence[Task], clock: Clock, line: Line | None = None
+) -> list[int]:
     ended: list[int] = []
     follow(
         api,
         tasks,
+        line=line or Line(),
         board=NoBoard(),
         on_end=lambda task: ended.append(task.number),
         now=clock,
@@ -140,37 +156,81 @@ def test_follow_ends_with_a_terminal_status_that_it_does_not_know() -> None:
     assert task.failure == "The job job_1 ended as archived."
 
 
-def share(status: str, *, elapsed: float = 0, **more: Any) -> float:
-    task = Task({}, "", 0, job=look(status, **more).job, began=100.0)
-    return share_done(task, 4.0, 100.0 + elapsed)
+def test_follow_looks_at_the_line_before_it_submits_and_while_a_job_waits() -> None:
+    clock = Clock()
+    api = ScriptedApi(clock, [look("queued")], look("queued"), look("generating"), look("failed"))
+    (task,) = tasks = tasks_for(1)
+
+    run(api, tasks, clock, Line(6, 3, 99))
+
+    assert task.outlook == Outlook(ahead=0, since=100, end=107)
+
+
+def test_follow_counts_its_own_jobs_that_nobody_has_begun() -> None:
+    clock = Clock()
+    looks = [look("queued", job_id=name) for name in "ab"]
+    api = ScriptedApi(clock, looks, look("succeeded", job_id="a"), look("succeeded", job_id="b"))
+    tasks = tasks_for(2)
+
+    run(api, tasks, clock, Line(0, 0))
+
+    ends = [task.outlook and task.outlook.end for task in tasks]
+    assert ends == [104, 104.5]
+
+
+def test_follow_needs_no_look_at_the_line() -> None:
+    clock = Clock()
+    api = ScriptedApi(clock, [look("queued")], look("queued"), look("succeeded"))
+    (task,) = tasks = tasks_for(1)
+
+    assert run(api, tasks, clock) == [0]
+    assert task.outlook is None
+
+
+def share(status: str, *, elapsed: float = 0) -> float:
+    expected = Outlook(ahead=2, since=100, end=104)
+    return share_done(Task({}, "", 0, job=look(status).job, outlook=expected), 100 + elapsed)
 
 
 def test_the_bar_grows_and_is_full_only_at_the_end() -> None:
-    shares = [share("generating", elapsed=seconds) for seconds in (0, 1, 4, 5, 60, 100_000)]
-    assert shares == sorted(shares)
-    assert shares[0] == 0
-    assert shares[-1] < 1
+    assert share("queued", elapsed=2) == share("generating", elapsed=2) == 0.45
+    assert share("generating", elapsed=100_000) < 0.995
     assert share("succeeded") == 1
-    assert share("failed") == 0
-    assert share("generating", progress=Progress(percent=100)) < 1
-    assert share("generating", progress=Progress(percent=40)) == 0.4
-    assert share_done(Task({}, "", 0), 4.0, 100.0) == 0
+    assert share("failed", elapsed=3) == 0
+    assert share_done(Task({}, "", 0), 100) == 0
 
 
 def test_the_board_says_each_change_once_where_there_is_no_terminal() -> None:
     console = Console(record=True, force_terminal=False, width=80)
     task = Task({}, "", 0)
-    with Board(console, typical_seconds=1) as board:
+    clock = Clock()
+    with Board(console, now=clock) as board:
         board.show([task])
+        task.outlook = Outlook(ahead=3, since=100, end=104.4)
         for status in ("queued", "queued", "generating", "succeeded"):
-            task.job = look(status, queue=Queue(position=3, eta_seconds=4.4)).job
+            task.job = look(status).job
             board.show([task])
+            clock.sleep(1)
 
     assert console.export_text().splitlines() == [
-        "job_1  queued, place 3, about 4 s",
-        "job_1  generating",
+        "job_1  queued, ~3 ahead, about 5 s",
+        "job_1  generating, about 3 s",
         "job_1  succeeded",
     ]
+
+
+def test_the_board_shows_state_place_and_time_on_a_terminal() -> None:
+    console = Console(record=True, force_terminal=True, width=120)
+    clock = Clock()
+    expected = Outlook(ahead=3, since=98, end=104.4)
+    task = Task({}, "", 0, job=look("queued").job, outlook=expected)
+    with Board(console, now=clock) as board:
+        board.show([task])
+
+    shown = console.export_text().rstrip()
+    assert "job_1  queued" in shown
+    assert " 28%" in shown
+    assert shown.endswith("~3 ahead, about 5 s")
 
 
 def test_the_board_counts_many_jobs_on_one_line() -> None:
@@ -178,7 +238,7 @@ def test_the_board_counts_many_jobs_on_one_line() -> None:
     tasks = tasks_for(12)
     for task, status in zip(tasks, ("succeeded", "generating", "new"), strict=False):
         task.job = look(status).job
-    with Board(console, typical_seconds=1) as board:
+    with Board(console) as board:
         board.show(tasks)
 
     assert "1 succeeded, 1 generating, 9 waiting, 1 new" in console.export_text()

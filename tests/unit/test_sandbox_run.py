@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 import stat
 import subprocess
 import sys
@@ -9,13 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from common.routes import ROUTES
-from common.sizing import worker_concurrency
 from sandbox import deploy, run
+from sandbox.configuration import USUAL_ROUTES
 from sandbox.emulator import concurrency
 from sandbox.environment import clean, for_aws
 from sandbox.errors import AlreadyRunning, NotRunning, PortTaken, SandboxError
-from sandbox.places import REPOSITORY, Places
+from sandbox.places import Places
 from sandbox.ports import free_pair
 from sandbox.processes import Child, alive, myself, start, stop
 from sandbox.state import Outputs, State, read, write
@@ -60,6 +58,7 @@ def a_state(*children: Child, **changes: object) -> State:
         owner=dead(),
         port=1,
         typical_seconds=1,
+        routes=USUAL_ROUTES,
         children=children,
         outputs=OUTPUTS,
         api_url="http://127.0.0.1:1/api",
@@ -192,20 +191,6 @@ def test_the_api_is_found_on_the_emulator() -> None:
     assert run._api_url(7, OUTPUTS) == "http://127.0.0.1:7/_aws/execute-api/abc123"
 
 
-def test_a_chosen_rate_reaches_the_stack() -> None:
-    usual = json.loads(run._context(run.Options())["imagify"])
-    assert "routes" not in usual
-
-    context = run._context(run.Options(model_rate=20, model_latency_seconds=1))
-    (route,) = json.loads(context["imagify"])["routes"]
-    assert (route["rate_per_second"], route["p95_seconds"]) == (20, 3)
-
-
-def test_the_usual_rate_is_the_one_of_the_stack() -> None:
-    config = json.loads((REPOSITORY / "cdk.json").read_text())["context"]["imagify"]
-    assert [route["rate_per_second"] for route in config["routes"]] == [run.MODEL_RATE]
-
-
 def test_programs_get_nothing_of_the_persons_aws_settings() -> None:
     person = {
         "PATH": "/bin",
@@ -226,10 +211,9 @@ def test_programs_get_nothing_of_the_persons_aws_settings() -> None:
 
 def test_invocations_fit_into_memory_and_leave_room_for_the_workers() -> None:
     gib = 2**30
-    assert [concurrency(size * gib) for size in (1, 8, 16, 256)] == [48, 64, 128, 200]
-    config = json.loads((REPOSITORY / "cdk.json").read_text())["context"]["imagify"]
-    routes = ROUTES.validate_python(config["routes"])
-    assert worker_concurrency(routes) < concurrency(gib)
+    fitting = [concurrency(size * gib, workers=28) for size in (1, 8, 16, 256)]
+    assert fitting == [48, 64, 128, 200]
+    assert concurrency(gib, workers=300) == 320
 
 
 def test_a_synthesis_is_used_again_only_for_the_same_sources(

@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+from httpx import ConnectError, Request, Response
+
+from common.pacing import Line, interval_us
+from common.routes import Route
+from sandbox import emulator, run
+from sandbox.backlog import slots_taken
+from sandbox.configuration import (
+    USUAL_ROUTES,
+    WELCOME_CREDITS,
+    Configuration,
+    for_local_run,
+    needs_any_region,
+    needs_private_access,
+    read,
+)
+from sandbox.environment import HOME_REGION
+from sandbox.errors import SandboxError
+
+TODAY = date(2026, 11, 23)
+CORE = "stability.stable-image-core-v1:1"
+TITAN = "amazon.titan-image-generator-v2:0"
+TWO = [
+    {"model": CORE, "region": "us-west-2", "rate_per_second": 5.0, "p95_seconds": 9.0},
+    {"model": CORE, "region": "us-east-1", "rate_per_second": 3.0, "p95_seconds": 9.0},
+]
+
+
+def local(settings: dict[str, Any], rate: float | None = None) -> Configuration:
+    return for_local_run(settings, rate=rate, latency_seconds=1)
+
+
+def test_the_operators_settings_hold_here_too() -> None:
+    operators = {"routes": TWO, "active_jobs_max": 3, "home_region": "eu-west-1"}
+    context = run._context(local(operators))
+
+    assert json.loads(context["imagify"]) == {
+        "routes": TWO,
+        "active_jobs_max": 3,
+        "home_region": HOME_REGION,
+        "welcome_credits": WELCOME_CREDITS,
+    }
+    assert context["sandbox"]
+
+
+def test_without_routes_there_is_the_usual_one() -> None:
+    configured = local({})
+
+    assert configured.routes == USUAL_ROUTES
+    assert "routes" not in configured.settings
+
+
+def test_a_chosen_rate_is_every_routes() -> None:
+    configured = local({"routes": TWO}, rate=20)
+
+    assert list(configured.rates.values()) == [20, 20]
+    told = json.loads(run._context(configured)["imagify"])["routes"]
+    assert [
+        (route["region"], route["rate_per_second"], route["p95_seconds"]) for route in told
+    ] == [
+        ("us-west-2", 20, 3),
+        ("us-east-1", 20, 3),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("routes", "said"),
+    [([], "at least one"), ([{"model": CORE}], r"routes\.0\.region"), (1, "routes")],
+)
+def test_routes_that_are_none_are_told(routes: Any, said: str) -> None:
+    with pytest.raises(SandboxError, match=said):
+        local({"routes": routes})
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"context": {"imagify": [1]}}', None])
+def test_a_cdk_json_that_nobody_can_read_is_told(content: str | None, tmp_path: Path) -> None:
+    path = tmp_path / "cdk.json"
+    if content is not None:
+        path.write_text(content)
+
+    with pytest.raises(SandboxError, match=r"cdk\.json"):
+        read(path)
+
+
+def test_cdk_json_may_hold_an_object_a_text_or_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "cdk.json"
+    for content in ({"imagify": {"attempts_max": 2}}, {"imagify": '{"attempts_max": 2}'}):
+        path.write_text(json.dumps({"context": content}))
+        assert read(path) == {"attempts_max": 2}
+    path.write_text("{}")
+    assert read(path) == {}
+
+
+def test_the_simulator_serves_what_the_routes_need_and_no_more() -> None:
+    (usual,) = USUAL_ROUTES
+    elsewhere = Route(model=CORE, region="eu-west-1")
+    retired = Route(model=TITAN, region="us-west-2")
+
+    for routes, private, anywhere in (
+        ([usual], False, False),
+        ([usual, elsewhere], False, True),
+        ([usual, retired], True, False),
+    ):
+        assert needs_private_access(routes, TODAY) is private
+        assert needs_any_region(routes, TODAY) is anywhere
+
+
+def test_rates_that_differ_reach_the_simulator(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[Any] = []
+
+    def post(url: str, *, json: Any, **_: Any) -> Response:
+        sent.append((url, json))
+        if len(sent) > 1:
+            raise ConnectError("gone")
+        return Response(200, request=Request("POST", url))
+
+    monkeypatch.setattr("sandbox.emulator.httpx.post", post)
+
+    emulator.set_rates("http://sim", {"a@x": 2, "b@x": 2})
+    assert sent == []
+    emulator.set_rates("http://sim", {"a@x": 2, "b@x": 0.01})
+    assert sent == [("http://sim/_control/settings", {"rates": {"a@x": 2, "b@x": 0.1}})]
+    with pytest.raises(SandboxError, match="gone"):
+        emulator.set_rates("http://sim", {"a@x": 2, "b@x": 3})
+
+
+def test_slots_that_are_taken_and_have_not_come_are_counted() -> None:
+    (route,) = USUAL_ROUTES
+    spacing = interval_us(route, 1000)
+
+    def taken(next_us: int) -> int:
+        return slots_taken([route], {route.name: Line(next_us=next_us)}, now_us=1_000_000)
+
+    assert taken(0) == taken(1_000_000) == 0
+    assert taken(1_000_000 + spacing) == 0, "that one is starting now"
+    assert taken(1_000_001 + spacing) == 1
+    assert taken(1_000_000 + 3 * spacing) == 2
