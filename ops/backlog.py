@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 _EXPECTED = 0.9
 """The share that is done when the guessed time has passed; from there on it only creeps."""
-_ALMOST = 0.99
+ALMOST = 0.99
 """Nothing is done before the image is there."""
 _OVERDUE = 0.5
 """By what share of the guess a job must be late before that is worth a word."""
@@ -64,7 +64,7 @@ def share_done(expected: Outlook | None, now: float) -> float:
     elapsed = max(0.0, now - expected.since)
     if elapsed <= total:
         return _EXPECTED * elapsed / total
-    return _EXPECTED + (_ALMOST - _EXPECTED) * (1 - total / elapsed)
+    return _EXPECTED + (ALMOST - _EXPECTED) * (1 - total / elapsed)
 
 
 def words(expected: Outlook | None, *, generating: bool, now: float) -> str:

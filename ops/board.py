@@ -16,7 +16,9 @@ from ops.follow import Task
 
 ROWS_MAX = 8
 """More jobs than this share one bar."""
-_TEXT_WIDTH = 25
+_UNSENT = "to submit"
+"""A task whose turn has not come: a person may have so many jobs at a time."""
+_TEXT_WIDTH = 24
 """Room for a job's id and its state, so that the bars begin at the same column."""
 
 
@@ -38,7 +40,7 @@ class Board:
         self._said: dict[int, str] = {}
         self._bars = Progress(
             TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=32),
+            BarColumn(bar_width=20),
             TextColumn("{task.percentage:>3.0f}%"),
             TimeElapsedColumn(),
             TextColumn("{task.fields[guess]}", style="dim", markup=False),
@@ -67,9 +69,12 @@ class Board:
         now = self._now()
         shares = [share_done(task, now) for task in tasks]
         if len(tasks) > ROWS_MAX:
-            everything = all(task.over for task in tasks)
-            row = _Row(_summary(tasks), sum(shares) / len(shares), _last(tasks, now), everything)
-            self._draw([row])
+            over = all(task.over for task in tasks)
+            share = sum(shares) / len(shares)
+            words = ", ".join(filter(None, [_summary(tasks), _next_end(tasks, now)]))
+            # The many that are done must not round the last one up.
+            share = share if over else min(share, backlog.ALMOST)
+            self._draw([_Row(f"{len(tasks)} images", share, words, over)])
         else:
             self._draw(
                 [
@@ -80,7 +85,7 @@ class Board:
 
     def _draw(self, rows: Sequence[_Row]) -> None:
         for number, row in enumerate(rows):
-            text = f"{row.text:<{_TEXT_WIDTH}}"
+            text = row.text.ljust(_TEXT_WIDTH if len(rows) > 1 else 0)
             if number == len(self._bars.task_ids):
                 self._bars.add_task(text, total=1.0, guess=row.guess)
             bar = self._bars.task_ids[number]
@@ -123,19 +128,20 @@ def _summary(tasks: Sequence[Task]) -> str:
     """Counts by state, in the order in which jobs go through them."""
     counts: dict[str, int] = {}
     for task in tasks:
-        state = task.job.status if task.job else ("refused" if task.refused else "waiting")
+        state = task.job.status if task.job else ("refused" if task.refused else _UNSENT)
         counts[state] = counts.get(state, 0) + 1
-    order = ["succeeded", "generating", "queued", "waiting"]
+    order = ["succeeded", "generating", "queued", _UNSENT]
     known = [state for state in order if state in counts]
     rest = [state for state in counts if state not in order]
     return ", ".join(f"{counts[state]} {state}" for state in [*known, *rest])
 
 
-def _last(tasks: Sequence[Task], now: float) -> str:
-    """The guess of the job that ends last; none while some are still to be submitted."""
-    left = [task for task in tasks if not task.over]
-    ends = [task.outlook.end for task in left if task.outlook is not None]
-    if not left or len(ends) < len(left):
+def _next_end(tasks: Sequence[Task], now: float) -> str:
+    """Until when all are done; until the next one is, while some are still to be submitted."""
+    left = [(task.outlook.end, task) for task in tasks if task.outlook and not task.over]
+    if not left:
         return ""
-    last = max(left, key=lambda task: task.outlook.end if task.outlook else 0.0)
-    return _guess(last, now)
+    pick = min if any(task.job is None and not task.over for task in tasks) else max
+    which = "next one" if pick is min else "the last"
+    _, task = pick(left, key=lambda pair: pair[0])
+    return f"{which} {_guess(task, now)}"

@@ -86,7 +86,8 @@ def follow(
 ) -> None:
     """Return when every task is over; `on_end` is called for each job that has ended.
 
-    A person may have so many jobs at a time: what is refused for that is submitted later. Any
+    A person may have so many jobs at a time: what is refused for that is submitted later, as soon
+    as one of this person's jobs that we know of has ended, or when the API said. Any
     other refusal would meet the rest as well, so they are not tried. Raises ApiError when a job
     that was accepted cannot be looked at.
     """
@@ -102,6 +103,7 @@ def follow(
         board.show(tasks)
         if task.job is not None and task.over:
             on_end(task)
+            _take_the_place(tasks, now())
 
 
 def _submit(
@@ -121,6 +123,14 @@ def _submit(
                 each.refused = error
         return
     _see(task, look, line=line, ahead=ahead, now=now)
+
+
+def _take_the_place(tasks: Sequence[Task], now: float) -> None:
+    """A job has ended, so that another may be submitted."""
+    for task in tasks:
+        if task.job is None and not task.over:
+            task.due = min(task.due, now)
+            return
 
 
 def _see(

@@ -119,6 +119,7 @@ def test_follow_submits_later_what_is_too_much_now() -> None:
         "job a",
         "submit fox key-1",
     ]
+    assert api.asked[-1][1] == 102, "when there is room again, not after five seconds"
     assert [task.failure for task in tasks] == [None, None]
 
 
@@ -233,12 +234,28 @@ def test_the_board_shows_state_place_and_time_on_a_terminal() -> None:
     assert shown.endswith("~3 ahead, about 5 s")
 
 
-def test_the_board_counts_many_jobs_on_one_line() -> None:
-    console = Console(record=True, force_terminal=True, width=120)
+def many(ahead: int, *states: str) -> str:
+    """What a terminal shows of twelve jobs, one in each of the states and the rest to submit."""
+    console = Console(record=True, force_terminal=True, width=160)
     tasks = tasks_for(12)
-    for task, status in zip(tasks, ("succeeded", "generating", "new"), strict=False):
+    for number, (task, status) in enumerate(zip(tasks, states, strict=False)):
         task.job = look(status).job
-    with Board(console) as board:
+        task.outlook = Outlook(ahead, 100, 104 + number)
+    with Board(console, now=Clock()) as board:
         board.show(tasks)
+    return console.export_text().rstrip()
 
-    assert "1 succeeded, 1 generating, 9 waiting, 1 new" in console.export_text()
+
+def test_the_board_counts_many_jobs_on_one_line() -> None:
+    shown = many(0, "succeeded", "generating", "new")
+
+    assert shown.startswith("12 images")
+    assert shown.endswith("1 succeeded, 1 generating, 9 to submit, 1 new, next one about 5 s")
+
+
+def test_the_board_tells_when_the_last_of_many_is_done() -> None:
+    shown = many(11, *["succeeded"] * 11, "queued")
+
+    assert shown.endswith("11 succeeded, 1 queued, the last ~11 ahead, about 15 s")
+    assert "100%" not in shown
+    assert "100%" in many(0, *["succeeded"] * 12)
