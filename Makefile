@@ -46,7 +46,7 @@ format: setup ## put the code into its one format
 package: setup ## build the functions' Lambda package: Python 3.13 on arm64, without Docker
 	.venv/bin/python -m infra.packaging
 
-bench-pacing: setup ## measure how well the pace keeps and uses a quota
+bench-pacing: setup ## measure how well the pace keeps and uses a quota, beside three rivals: 4 minutes
 	.venv/bin/python -m benchmarks.pacing
 
 bench-burst: setup ## measure forty jobs at once through the whole product

@@ -57,7 +57,10 @@ class Load:
     latency_seconds: float
     """One call's, on average."""
     latency_spread: float
-    """How far a call's latency is off, as a share of it: evenly, up to so much either way."""
+    """How far a call's latency is off, as a share of it: evenly, up to so much either way.
+
+    Real ones vary. With 0, processes of exactly the right number would pace each other.
+    """
     workers: int
     utilisation_min: float
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.process import BaseProcess
@@ -57,11 +58,13 @@ class Judged(BaseModel):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """The servers of one load; the environment is set so that boto3 finds them."""
+    """The servers of one load."""
 
     load: Load
     simulator: str
     """Its URL."""
+    environment: Mapping[str, str]
+    """With which boto3 finds both."""
 
 
 @contextmanager
@@ -72,16 +75,17 @@ def course(load: Load, folder: Path) -> Iterator[Course]:
     children: list[Child] = []
     try:
         _start_servers(children, folder, port, load)
-        os.environ |= for_aws(os.environ, endpoint=aws) | {
+        environment = for_aws(os.environ, endpoint=aws) | {
             "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": simulator
         }
+        _live_in(environment)
         boto3.client("dynamodb", region_name=HOME_REGION).create_table(
             TableName=ROUTES_TABLE,
             KeySchema=[{"AttributeName": "route", "KeyType": "HASH"}],
             AttributeDefinitions=[{"AttributeName": "route", "AttributeType": "S"}],
             BillingMode="PAY_PER_REQUEST",
         )
-        yield Course(load=load, simulator=simulator)
+        yield Course(load=load, simulator=simulator, environment=environment)
     finally:
         stop(children)
 
@@ -93,13 +97,14 @@ def run(course: Course, name: str) -> Judged:
     RuntimeError when a process fails.
     """
     load = course.load
-    spawning = multiprocessing.get_context("spawn")
-    begin, ready = spawning.Event(), spawning.Semaphore(0)
-    left = spawning.Value("i", load.jobs)
+    forking = multiprocessing.get_context("forkserver")
+    forking.set_forkserver_preload([__name__])
+    begin, ready = forking.Event(), forking.Semaphore(0)
+    left = forking.Value("i", load.jobs)
     processes: list[BaseProcess] = [
-        spawning.Process(
+        forking.Process(
             target=_work,
-            args=(load, name, number),
+            args=(course, name, number),
             kwargs={"left": left, "begin": begin, "ready": ready},
             daemon=True,
         )
@@ -155,11 +160,26 @@ def _start_servers(children: list[Child], folder: Path, port: int, load: Load) -
     wait_healthy(simulator, f"http://{HOST}:{port + 1}/_control/health", seconds=START_SECONDS)
 
 
+def _live_in(environment: Mapping[str, str]) -> None:
+    """Take this environment and nothing of the person's own: a profile, say, or an endpoint."""
+    os.environ.clear()
+    os.environ.update(environment)
+
+
 def _work(
-    load: Load, name: str, number: int, *, left: Synchronized[int], begin: Event, ready: Semaphore
+    course: Course,
+    name: str,
+    number: int,
+    *,
+    left: Synchronized[int],
+    begin: Event,
+    ready: Semaphore,
 ) -> None:
     """One process: a job after the other, until none is left."""
-    do = CONTESTANTS[name].prepare(load, number)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C the benchmark itself ends its workers
+    # The server that forks the processes has the environment of the first course.
+    _live_in(course.environment)
+    do = CONTESTANTS[name].prepare(course.load, number)
     ready.release()
     begin.wait()
     while (job := _next_job(left)) is not None:
