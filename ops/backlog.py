@@ -71,7 +71,7 @@ def words(expected: Outlook | None, *, generating: bool, now: float) -> str:
     """The guess for a person, and marked as one; empty when there is none."""
     if expected is None:
         return ""
-    place = "" if generating else f"~{expected.ahead} ahead, " if expected.ahead else "next, "
+    place = "" if generating else f"~{expected.ahead} ahead, " if expected.ahead else "none ahead, "
     left = expected.end - now
     if left > 0:
         return f"{place}about {math.ceil(left)} s"

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from common.jobs import JobStatus
 from ops import backlog
@@ -31,6 +32,18 @@ class _Row(NamedTuple):
     over: bool
 
 
+class _Bars(Progress):
+    """Bars, and a line below them that may be empty."""
+
+    note = ""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """What is drawn."""
+        yield from super().get_renderables()
+        if self.note:
+            yield Text(self.note)
+
+
 class Board:
     """A context in which tasks are shown; `now` is the clock that their outlooks are on."""
 
@@ -38,7 +51,7 @@ class Board:
         self._console = console
         self._now = now
         self._said: dict[int, str] = {}
-        self._bars = Progress(
+        self._bars = _Bars(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=20),
             TextColumn("{task.percentage:>3.0f}%"),
@@ -71,10 +84,10 @@ class Board:
         if len(tasks) > ROWS_MAX:
             over = all(task.over for task in tasks)
             share = sum(shares) / len(shares)
-            words = ", ".join(filter(None, [_summary(tasks), _next_end(tasks, now)]))
             # The many that are done must not round the last one up.
             share = share if over else min(share, backlog.ALMOST)
-            self._draw([_Row(f"{len(tasks)} images", share, words, over)])
+            self._bars.note = _summary(tasks)
+            self._draw([_Row(f"{len(tasks)} images", share, _next_end(tasks, now), over)])
         else:
             self._draw(
                 [
@@ -144,4 +157,4 @@ def _next_end(tasks: Sequence[Task], now: float) -> str:
     pick = min if any(task.job is None and not task.over for task in tasks) else max
     which = "next one" if pick is min else "the last"
     _, task = pick(left, key=lambda pair: pair[0])
-    return f"{which} {_guess(task, now)}"
+    return f"{which}: {_guess(task, now)}"

@@ -55,5 +55,5 @@ def test_a_guess_is_told_as_one_and_counted_down() -> None:
     assert words(expected, generating=True, now=108.9) == "about 1 s"
     assert words(expected, generating=True, now=113) == "any moment"
     assert words(expected, generating=True, now=114) == "longer than usual"
-    assert words(Outlook(0, 100, 109), generating=False, now=100) == "next, about 9 s"
+    assert words(Outlook(0, 100, 109), generating=False, now=100) == "none ahead, about 9 s"
     assert words(None, generating=False, now=100) == ""

@@ -246,16 +246,20 @@ def many(ahead: int, *states: str) -> str:
     return console.export_text().rstrip()
 
 
-def test_the_board_counts_many_jobs_on_one_line() -> None:
+def test_the_board_counts_many_jobs_in_one_bar() -> None:
     shown = many(0, "succeeded", "generating", "new")
 
     assert shown.startswith("12 images")
-    assert shown.endswith("1 succeeded, 1 generating, 9 to submit, 1 new, next one about 5 s")
+    first, second = (line.rstrip() for line in shown.splitlines()[-2:])
+    assert first.endswith("next one: about 5 s")
+    assert second == "1 succeeded, 1 generating, 9 to submit, 1 new"
 
 
 def test_the_board_tells_when_the_last_of_many_is_done() -> None:
     shown = many(11, *["succeeded"] * 11, "queued")
 
-    assert shown.endswith("11 succeeded, 1 queued, the last ~11 ahead, about 15 s")
+    first, second = (line.rstrip() for line in shown.splitlines()[-2:])
+    assert first.endswith("the last: ~11 ahead, about 15 s")
+    assert second == "11 succeeded, 1 queued"
     assert "100%" not in shown
     assert "100%" in many(0, *["succeeded"] * 12)
