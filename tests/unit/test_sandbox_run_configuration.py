@@ -8,10 +8,8 @@ from typing import Any
 import pytest
 from httpx import ConnectError, Request, Response
 
-from common.pacing import Line, interval_us
 from common.routes import Route
 from sandbox import emulator, run
-from sandbox.backlog import slots_taken
 from sandbox.configuration import (
     USUAL_ROUTES,
     WELCOME_CREDITS,
@@ -129,16 +127,3 @@ def test_rates_that_differ_reach_the_simulator(monkeypatch: pytest.MonkeyPatch) 
     assert sent == [("http://sim/_control/settings", {"rates": {"a@x": 2, "b@x": 0.1}})]
     with pytest.raises(SandboxError, match="gone"):
         emulator.set_rates("http://sim", {"a@x": 2, "b@x": 3})
-
-
-def test_slots_that_are_taken_and_have_not_come_are_counted() -> None:
-    (route,) = USUAL_ROUTES
-    spacing = interval_us(route, 1000)
-
-    def taken(next_us: int) -> int:
-        return slots_taken([route], {route.name: Line(next_us=next_us)}, now_us=1_000_000)
-
-    assert taken(0) == taken(1_000_000) == 0
-    assert taken(1_000_000 + spacing) == 0, "that one is starting now"
-    assert taken(1_000_001 + spacing) == 1
-    assert taken(1_000_000 + 3 * spacing) == 2
