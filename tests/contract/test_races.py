@@ -21,7 +21,7 @@ from tests.world import CORE, CORE_COST
 SUBMITS = 200
 AFFORDABLE = 50
 REPEATS = 100
-RETRY_SECONDS_MAX = 60
+RETRY_SECONDS_MAX = 20
 Fresh = Callable[[str], str]
 
 

@@ -20,7 +20,7 @@ from common.aws.s3_images import S3ImageStore
 from common.aws.sqs_queue import SqsJobQueue
 from common.credits import EntryKind, LedgerEntry
 from common.jobs import Image, Job, JobStatus, image_key
-from common.pacing import LineStore, Pacer
+from common.pacing import Pacer
 from common.ports import ImageStore, JobQueue, JobSaver
 from common.routes import Route
 from common.services import WorkerServices
@@ -43,6 +43,7 @@ from tests.fakes import (
     FakeModel,
     ManualClock,
     MemoryImages,
+    MemoryLines,
     MemoryQueue,
 )
 from tests.world import CORE, CORE_COST
@@ -228,14 +229,14 @@ class MeetingReaders:
 class Work:
     """One job in the queue, its message received, and a worker for it."""
 
-    def __init__(self, stores: Stores, region: Region, lines: LineStore, user_id: str) -> None:
+    def __init__(self, stores: Stores, region: Region, user_id: str) -> None:
         self.model = HeldModel()
         self.jobs: JobSaver = stores.jobs
         self._stores = stores
         self._images = CountedImages(region.images)
         self._job = submit(stores, region.queue, user_id, "key")
         self._region = region
-        self._lines = lines
+        self._lines = MemoryLines()
         self._new_id = CountedIds("lease")
         message = region.inbox.receive()
         assert message is not None
@@ -295,12 +296,11 @@ class Work:
 def work(
     stores: Stores,
     region: Region,
-    lines: LineStore,
     fresh: Fresh,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Work:
     ann = user_with(stores, fresh("ann"), available=2 * CORE_COST)
-    work = Work(stores, region, lines, ann)
+    work = Work(stores, region, ann)
     monkeypatch.setattr(handler, "services", work.services)
     return work
 
