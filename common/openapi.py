@@ -157,7 +157,8 @@ def document() -> str:
                 "title": "Imagify",
                 "version": "1",
                 "description": "Submit a prompt, look at the job until it is `terminal`, fetch the "
-                "image. Errors are problem+json (RFC 9457) with a stable `code`.",
+                "image. Errors are problem+json (RFC 9457) with a stable `code`; only a missing or "
+                "invalid token and an unknown path are answered before that, with a `message`.",
             },
             "paths": paths,
             "components": {

@@ -83,7 +83,7 @@ def generate(state: State, wish: Wish) -> int:
             ERR.print(f"\nInterrupted; of what was submitted, {going} will still be made.")
             raise
         me = client.me()
-    _report(tasks, files, me, as_json=wish.as_json)
+    _report(tasks, files, me, as_json=wish.as_json, keyed=wish.idempotency_key is not None)
     failures = _failures(tasks)
     if failures:
         raise SandboxError(failures)
@@ -144,7 +144,9 @@ def _save(content: bytes, path: Path) -> Path:
             return candidate
 
 
-def _report(tasks: list[Task], files: Mapping[str, Path], me: Me, *, as_json: bool) -> None:
+def _report(
+    tasks: list[Task], files: Mapping[str, Path], me: Me, *, as_json: bool, keyed: bool
+) -> None:
     charged = sum(task.job.charge.settled for task in tasks if task.job)
     if as_json:
         jobs = [_as_json(task, files) for task in tasks]
@@ -156,8 +158,10 @@ def _report(tasks: list[Task], files: Mapping[str, Path], me: Me, *, as_json: bo
             OUT.out(str(files[task.job.job_id]))
     if not any(task.job for task in tasks):
         return
+    # The same key is the same job, whoever submitted it first: what it cost was paid then.
+    again = " once for this key" if keyed else ""
     ERR.print(
-        f"{_credits(charged)} charged, {_credits(me.balance.available)} left"
+        f"{_credits(charged)} charged{again}, {_credits(me.balance.available)} left"
         + (f", {me.balance.held} held." if me.balance.held else ".")
     )
 

@@ -23,7 +23,7 @@ def up(places: Places, options: Options, *, detach: bool, prompt: str | None) ->
     ERR.print(f"Ready in {steps.seconds:.1f} s.")
     if detach:
         _first_image(places, state, prompt)
-        _show(places, state, how_to_stop="imagify down")
+        _show(places, state, how_to_stop="bin/imagify down")
         return 0
     try:
         _first_image(places, state, prompt)

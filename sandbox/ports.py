@@ -20,7 +20,7 @@ def require_free(port: int) -> None:
         except OSError as error:
             raise PortTaken(
                 f"Port {port} is in use by another program. Stop that, or take other ports: "
-                "imagify up --port N (or make run PORT=N) uses N and N + 1."
+                "bin/imagify up --port N (or make run PORT=N) uses N and N + 1."
             ) from error
 
 

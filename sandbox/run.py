@@ -152,13 +152,13 @@ def find(places: Places) -> State:
     """The run that is ready; raises NotRunning with what to do instead."""
     state = read(places.state)
     if state is None:
-        raise NotRunning("The local run is not up. Start it: imagify up --detach (or make run).")
+        raise NotRunning("The local run is not up. Start it: bin/imagify up --detach, or make run.")
     if state.up:
         return state
     if state.phase == "starting" and alive(state.owner):
         raise NotRunning("The local run is still starting; try again in a moment.")
     raise NotRunning(
-        "The local run has been killed or has lost a part. Start it again: imagify up --detach."
+        "The local run has been killed or has lost a part. Start it again: bin/imagify up --detach."
     )
 
 
@@ -190,7 +190,7 @@ def _clear_leftovers(places: Places, tell: Tell) -> None:
         return
     if state.up or _owned_elsewhere(state):
         where = state.api_url or f"port {state.port}"
-        raise AlreadyRunning(f"The local run is up already ({where}). Stop it with: imagify down")
+        raise AlreadyRunning(f"The local run is up already ({where}). Stop it: bin/imagify down")
     tell("Clearing what an earlier run has left behind")
     stop_parts(places)
 
@@ -211,7 +211,7 @@ def _only_one(places: Places) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise AlreadyRunning(
-                "Another imagify up is starting right now; wait for it, or: imagify down"
+                "Another imagify up is starting right now; wait for it, or: bin/imagify down"
             ) from error
         yield
 

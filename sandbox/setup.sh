@@ -46,7 +46,7 @@ install_python_packages() {
 install_node_packages() {
   say "Installing the AWS CDK command line into node_modules …"
   PATH="$PWD/.venv/bin:$PATH" .venv/bin/npm ci --include=dev --ignore-scripts \
-    --no-audit --no-fund --no-update-notifier --no-progress --loglevel=error >&2
+    --no-audit --no-fund --no-update-notifier --no-progress --loglevel=error >/dev/null
   cp package-lock.json node_modules/installed.json
 }
 

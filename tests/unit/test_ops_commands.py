@@ -41,7 +41,7 @@ def test_a_command_that_needs_the_run_says_how_to_start_it(
         assert cli.main(command) == 3
         out, err = capsys.readouterr()
         assert out == ""
-        assert err.startswith("imagify: The local run is not up. Start it: imagify up")
+        assert err.startswith("imagify: The local run is not up. Start it: bin/imagify up")
         assert len(err.splitlines()) == 1
 
 
