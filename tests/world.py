@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -97,6 +98,8 @@ class World:
         active_jobs_max: int = 10,
         welcome_credits: int = CREDITS,
     ) -> None:
+        # tenacity draws its jitter from here, and each world is to go the same way each time.
+        random.seed(0)
         self.clock = ManualClock()
         self.tables = MemoryTables()
         self.jobs = MemoryJobStore(self.tables)
