@@ -153,7 +153,8 @@ def _follow(client: Client) -> Sequence[Job]:
 
 
 def _sentence(figures: Figures) -> str:
-    verdict = "ok  " if figures.kept and figures.seconds <= figures.seconds_max else "FAIL"
+    late = figures.seconds > figures.seconds_max
+    verdict = "FAIL" if not figures.kept else "late" if late else "ok  "
     return (
         f"{verdict} {figures.succeeded} of {figures.jobs} succeeded in {figures.seconds} s "
         f"(at most {figures.seconds_max}); {figures.model_calls} model calls, "
