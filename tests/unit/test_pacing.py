@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.errors import NoFreeSlot
+from common.errors import NoFreeSlot, ServiceFailed
 from common.pacing import (
     LATE_MORE_US,
     LATE_US,
@@ -190,6 +190,41 @@ def test_a_slot_that_is_pushed_too_far_away_is_given_up() -> None:
     with pytest.raises(NoFreeSlot):
         worker.pacer.wait(slot)
     assert sum(worker.clock.slept) < 2
+
+
+def test_a_retaken_slot_does_not_begin_the_longest_wait_anew() -> None:
+    lines = MemoryLines()
+    worker = Worker(lines, wait_seconds_max=30)
+    began_us = worker.clock.now_us()
+    lines._lines[TWO.name] = Line(next_us=began_us + 29 * US)
+    slot = worker.pacer.take([TWO])
+    lines._lines[TWO.name] = Line(next_us=began_us + 58 * US)
+    worker.late_seconds = 0.6
+    with pytest.raises(NoFreeSlot):
+        worker.pacer.wait(slot)
+    assert worker.clock.now_us() - began_us < 31 * US
+
+
+class LostLines(MemoryLines):
+    """Lines that cannot be reached."""
+
+    def take(self, route: Route, *, earliest_us: int, latest_us: int) -> Slot | Line:
+        raise ServiceFailed(f"Updating {route.name} from {earliest_us} to {latest_us} failed.")
+
+    def read(self, routes: Sequence[Route]) -> Mapping[str, Line]:
+        raise ServiceFailed(f"Reading {len(routes)} lines failed.")
+
+
+def test_a_line_out_of_reach_is_no_slot_and_so_spends_no_attempt() -> None:
+    with pytest.raises(NoFreeSlot):
+        Worker(LostLines()).pacer.take([TWO])
+    with pytest.raises(NoFreeSlot):
+        Worker(LostLines()).pacer.take([TWO, OTHER])
+    worker = Worker(LostLines())
+    start_us = worker.clock.now_us() + US
+    slot = Slot(route=TWO, start_us=start_us, push_us=0, slowdown_permille=UNSLOWED)
+    with pytest.raises(NoFreeSlot):
+        worker.pacer.wait(slot)
 
 
 def test_the_earliest_slot_of_any_route_is_taken() -> None:
