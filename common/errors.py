@@ -3,13 +3,15 @@
     ImagifyError
     ├── Rejected       the caller's fault: a 4xx answer, never retried, nothing changed
     │   ├── InvalidRequest        400
+    │   ├── BadSignature          400
     │   ├── Unauthenticated       401
     │   ├── InsufficientCredits   402
     │   ├── NotFound              404
     │   ├── Conflict              409
     │   ├── PayloadTooLarge       413
     │   ├── KeyReused             422
-    │   └── TooManyActiveJobs     429
+    │   ├── TooManyActiveJobs     429
+    │   └── TooManyOpenPayments   429
     ├── Permanent      the job fails, its hold is released, the message is acknowledged
     │   ├── ContentRefused
     │   └── ModelRejected
@@ -17,7 +19,8 @@
     │   ├── ModelFailed
     │   ├── ModelTimedOut
     │   ├── StaleWrite
-    │   └── ServiceFailed
+    │   ├── ServiceFailed
+    │   └── GatewaySilent
     └── Unavailable    nobody's fault: the job waits, no attempt is spent
         ├── ModelThrottled
         └── NoFreeSlot
@@ -52,6 +55,12 @@ class InvalidRequest(Rejected):
     """What came in cannot be read or breaks a limit."""
 
     code = "invalid_request"
+
+
+class BadSignature(Rejected):
+    """What claims to come from the payment gateway does not prove it."""
+
+    code = "bad_signature"
 
 
 class Unauthenticated(Rejected):
@@ -107,6 +116,17 @@ class TooManyActiveJobs(Rejected):
         self.retry_after_seconds = retry_after_seconds
 
 
+class TooManyOpenPayments(Rejected):
+    """The user has begun as many payments as one user may have open."""
+
+    code = "too_many_open_payments"
+    status = 429
+
+    def __init__(self, message: str, *, retry_after_seconds: int) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class Permanent(ImagifyError):
     """No retry mends it."""
 
@@ -153,6 +173,12 @@ class ServiceFailed(Transient):
     """An AWS service other than the model did not do what it was asked."""
 
     code = "service_failed"
+
+
+class GatewaySilent(Transient):
+    """The payment gateway gave no answer, or none that proves to be its own."""
+
+    code = "gateway_silent"
 
 
 class Unavailable(ImagifyError):
