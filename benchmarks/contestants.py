@@ -27,7 +27,8 @@ from common.models.catalogue import DEFAULT_MODEL, find
 from common.pacing import Pacer
 from common.routes import Route
 from common.sizing import worker_concurrency
-from common.wiring import aside, now_us
+from common.wall_clock import now_us
+from common.wiring import aside
 from sandbox.environment import HOME_REGION
 
 if TYPE_CHECKING:

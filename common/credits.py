@@ -22,6 +22,12 @@ class EntryKind(StrEnum):
 
     GRANT = "grant"
     """Given by us: a welcome, a goodwill."""
+    TOP_UP = "top_up"
+    """Bought: the payment is there."""
+    REFUND = "refund"
+    """Taken back, before the payment is paid back."""
+    REFUND_UNDONE = "refund_undone"
+    """Given again, as the gateway would not pay back."""
     HOLD = "hold"
     """Set aside for a job when it was submitted."""
     SETTLE = "settle"
@@ -45,7 +51,12 @@ class LedgerEntry:
     active_jobs: int = 0
     """Jobs added to those in flight."""
     job_id: str | None = None
+    txn_ref: str | None = None
+    """The payment that it is about."""
     reason: str | None = None
+    """Why, in the words of whoever gave or took."""
+    by: str | None = None
+    """The operator who did it; None: the service itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +68,9 @@ class Balance:
     active_jobs: int = 0
 
 
-def grant(user_id: str, *, amount: int, cause: str, reason: str, now: datetime) -> LedgerEntry:
+def grant(
+    user_id: str, *, amount: int, cause: str, reason: str, now: datetime, by: str | None = None
+) -> LedgerEntry:
     """Credits from us; `cause` makes it unique for the user, such as `welcome`."""
     return LedgerEntry(
         user_id=user_id,
@@ -66,6 +79,7 @@ def grant(user_id: str, *, amount: int, cause: str, reason: str, now: datetime) 
         created_at=now,
         available=amount,
         reason=reason,
+        by=by,
     )
 
 
@@ -118,6 +132,11 @@ def apply(balance: Balance, entry: LedgerEntry, *, active_jobs_max: int | None) 
     if after.held < 0 or after.active_jobs < 0:
         raise ValueError(f"{entry.entry_id} takes more than is held")
     return after
+
+
+def same_move(one: LedgerEntry, other: LedgerEntry) -> bool:
+    """Whether two entries say the same, whenever each was written."""
+    return replace(one, created_at=other.created_at) == other
 
 
 def _resolve(job: Job, kind: EntryKind, *, now: datetime, available: int) -> LedgerEntry:

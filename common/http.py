@@ -17,6 +17,7 @@ from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from pydantic import BaseModel, ValidationError
 
 from common.api import FieldError, JobView, Problem
+from common.api_money import PaymentView
 from common.errors import (
     ImagifyError,
     InvalidRequest,
@@ -41,6 +42,7 @@ RETRY_AFTER_SECONDS = 2
 """When to ask again after something that may work the next time."""
 
 _JOB_ID = re.compile(r"job_[0-9a-f]{32}")
+_TXN_REF = re.compile(r"IMG[0-9a-f]{32}")
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -123,6 +125,13 @@ def job_id(text: str) -> str:
     return text
 
 
+def txn_ref(text: str) -> str:
+    """The payment's reference in a path. Raises NotFound for what cannot be one."""
+    if not _TXN_REF.fullmatch(text):
+        raise NotFound("You have no payment of that reference.")
+    return text
+
+
 def query_text(event: APIGatewayProxyEventV2, name: str) -> str | None:
     """A query parameter's value, or None."""
     return (event.query_string_parameters or {}).get(name)
@@ -138,7 +147,7 @@ def query_limit(event: APIGatewayProxyEventV2, *, default: int, most: int) -> in
     return int(text)
 
 
-def write_cursor(position: tuple[str, str] | None) -> str | None:
+def write_cursor(position: tuple[str, ...] | None) -> str | None:
     """A place in a list as one opaque word."""
     if position is None:
         return None
@@ -147,6 +156,12 @@ def write_cursor(position: tuple[str, str] | None) -> str | None:
 
 def read_cursor(cursor: str | None) -> tuple[str, str] | None:
     """The place that a cursor of ours stands for. Raises InvalidRequest for any other."""
+    position = read_long_cursor(cursor, parts=2)
+    return None if position is None else (position[0], position[1])
+
+
+def read_long_cursor(cursor: str | None, *, parts: int) -> tuple[str, ...] | None:
+    """The same for a cursor of so many parts."""
     if cursor is None:
         return None
     position = None
@@ -154,9 +169,12 @@ def read_cursor(cursor: str | None) -> tuple[str, str] | None:
         padded = cursor + "=" * (-len(cursor) % 4)
         with suppress(ValueError):
             position = json.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-    match position:
-        case [str(first), str(second)] if first and second and (first + second).isascii():
-            return first, second
+    if (
+        isinstance(position, list)
+        and len(position) == parts
+        and all(isinstance(part, str) and part and part.isascii() for part in position)
+    ):
+        return tuple(position)
     raise InvalidRequest("The cursor is not one of ours.", code="invalid_cursor")
 
 
@@ -187,6 +205,34 @@ def job_answer(status: HTTPStatus, view: JobView, *, seen: str | None = None) ->
     if seen is not None and {etag, "*"} & set(re.split(r"\s*,\s*", seen.replace("W/", ""))):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers, body="")
     return answer(status, view, headers)
+
+
+def payment_answer(status: HTTPStatus, view: PaymentView) -> Response[str]:
+    """A payment, with Retry-After while something is expected of it."""
+    headers = {"Location": view.urls.self}
+    if not view.terminal:
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return answer(status, view, headers)
+
+
+def page(status: HTTPStatus, html: str, headers: Mapping[str, str]) -> Response[str]:
+    """A web page that no cache may keep."""
+    return Response(
+        status_code=status,
+        content_type="text/html; charset=utf-8",
+        body=html,
+        headers={**NO_STORE, **headers},
+    )
+
+
+def see_other(url: str) -> Response[str]:
+    """Go and look there."""
+    return Response(
+        status_code=HTTPStatus.SEE_OTHER,
+        content_type="text/plain",
+        body="",
+        headers={**NO_STORE, "Location": url},
+    )
 
 
 def manual(content_type: str, body: str) -> Response[str]:

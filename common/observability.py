@@ -16,6 +16,9 @@ logger = Logger()
 metrics = Metrics()
 tracer = Tracer()
 
+TO_REVIEW = "PaymentsToReview"
+"""The metric of money that does not fit its payment, which an alarm watches."""
+
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 

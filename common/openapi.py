@@ -13,7 +13,7 @@ from aws_lambda_powertools.event_handler.openapi import swagger_ui
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from common import api, errors
+from common import api, api_money, errors
 from common.http import JSON, PROBLEM_JSON
 from common.jobs import JobStatus
 
@@ -53,6 +53,24 @@ IDEMPOTENCY_KEY = Parameter(
     description="1 to 255 visible ASCII characters. The same key with the same body is the same "
     "job, for ever; with another body it is refused. Without a key every submit is a new job.",
 )
+PAYMENT_KEY = Parameter(
+    name="Idempotency-Key",
+    where="header",
+    description="As for `POST /jobs`: the same key is the same payment, for ever.",
+)
+TXN_REF = Parameter(name="txn_ref", where="path", description="The payment's reference.")
+CURSOR = Parameter(name="cursor", where="query", description="`next_cursor` of the page before.")
+
+
+def _limit(most: int, default: int) -> Parameter:
+    return Parameter(
+        name="limit",
+        where="query",
+        description="How many a page has.",
+        schema={"type": "integer", "minimum": 1, "maximum": most, "default": default},
+    )
+
+
 LIST_PARAMETERS = (
     Parameter(
         name="status",
@@ -60,13 +78,8 @@ LIST_PARAMETERS = (
         description="Only jobs of this status.",
         schema={"type": "string", "enum": [str(status) for status in JobStatus]},
     ),
-    Parameter(
-        name="limit",
-        where="query",
-        description="Jobs a page.",
-        schema={"type": "integer", "minimum": 1, "maximum": 50, "default": 20},
-    ),
-    Parameter(name="cursor", where="query", description="`next_cursor` of the page before."),
+    _limit(50, 20),
+    CURSOR,
 )
 IF_NONE_MATCH = Parameter(
     name="If-None-Match", where="header", description="The ETag of the job as it was seen last."
@@ -115,6 +128,66 @@ OPERATIONS = (
         parameters=(JOB_ID,),
     ),
     Operation(method="get", path="/me", summary="You, and your balance", gives=api.MeView),
+    Operation(
+        method="get",
+        path="/me/ledger",
+        summary="Every move of your credits, newest first",
+        gives=api_money.EntryList,
+        refuses=(errors.InvalidRequest,),
+        parameters=(_limit(200, 50), CURSOR),
+    ),
+    Operation(
+        method="get",
+        path="/packages",
+        summary="What can be bought",
+        gives=api_money.PackageList,
+        public=True,
+    ),
+    Operation(
+        method="post",
+        path="/payments",
+        summary="Begin to buy a package; send the customer to `urls.pay`",
+        takes=api_money.PaymentRequest,
+        gives=api_money.PaymentView,
+        status=HTTPStatus.CREATED,
+        refuses=(
+            errors.InvalidRequest,
+            errors.Conflict,
+            errors.PayloadTooLarge,
+            errors.KeyReused,
+            errors.TooManyOpenPayments,
+        ),
+        parameters=(PAYMENT_KEY,),
+    ),
+    Operation(
+        method="get",
+        path="/payments",
+        summary="List your payments, newest first",
+        gives=api_money.PaymentList,
+        refuses=(errors.InvalidRequest,),
+        parameters=(_limit(50, 20), CURSOR),
+    ),
+    Operation(
+        method="get",
+        path="/payments/{txn_ref}",
+        summary="Look at a payment",
+        gives=api_money.PaymentView,
+        refuses=(errors.NotFound,),
+        parameters=(TXN_REF,),
+    ),
+    Operation(
+        method="get",
+        path="/payments/vnpay/ipn",
+        summary="For VNPAY alone: its word on a payment, answered with an RspCode",
+        public=True,
+    ),
+    Operation(
+        method="get",
+        path="/payments/vnpay/return",
+        summary="Where VNPAY sends a customer back to; books nothing",
+        also=(HTTPStatus.SEE_OTHER, HTTPStatus.BAD_REQUEST, HTTPStatus.NOT_FOUND),
+        public=True,
+    ),
     Operation(
         method="get",
         path="/models",

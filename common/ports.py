@@ -12,7 +12,9 @@ from typing import Any, Protocol
 
 from common.credits import Balance, LedgerEntry
 from common.jobs import Image, Job, JobStatus
+from common.payments import Payment
 from common.routes import Route
+from common.vnpay import ApiAnswer, Merchant
 
 Clock = Callable[[], datetime]
 """Now, aware and in UTC."""
@@ -86,11 +88,15 @@ class User:
     balance: Balance
 
 
-class UserStore(Protocol):
-    """People and what they have."""
+class UserReader(Protocol):
+    """Reads one person."""
 
     def get(self, user_id: str) -> User | None:
         """The user, read consistently, or None."""
+
+
+class UserStore(UserReader, Protocol):
+    """People and what they have."""
 
     def find_by_email(self, email: str) -> str | None:
         """The id of the user with this normalised address, or None."""
@@ -100,6 +106,103 @@ class UserStore(Protocol):
 
         If the address is taken, nothing is written and its owner's id is the answer.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPage:
+    """Some of a user's ledger entries, newest first, and where the next page begins."""
+
+    entries: tuple[LedgerEntry, ...]
+    next_key: tuple[str, str] | None
+    """`(created_at, entry_id)` of the last entry."""
+
+
+class LedgerReader(Protocol):
+    """Reads a user's ledger."""
+
+    def page(self, user_id: str, *, limit: int, after: tuple[str, str] | None = None) -> EntryPage:
+        """At most `limit` entries, newest first, from behind `after`, read consistently."""
+
+
+class Granter(Protocol):
+    """Moves credits that no job or payment moves."""
+
+    def add(self, entry: LedgerEntry) -> None:
+        """Write the entry and what it moves; the same again, even later, does nothing.
+
+        Raises NotFound for no such user, StaleWrite for another entry of that id.
+        """
+
+
+class PaymentReader(Protocol):
+    """Reads one payment."""
+
+    def get(self, txn_ref: str) -> Payment | None:
+        """The payment as last written, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentPage:
+    """Some payments of a user, newest first, and where the next page begins."""
+
+    payments: tuple[Payment, ...]
+    next_key: tuple[str, str] | None
+    """`(created_at, txn_ref)` of the last payment."""
+
+
+class PaymentLister(Protocol):
+    """Lists a user's payments."""
+
+    def page(
+        self, user_id: str, *, limit: int, after: tuple[str, str] | None = None
+    ) -> PaymentPage:
+        """At most `limit` payments, newest first, from behind `after`."""
+
+
+class PaymentOpener(PaymentReader, PaymentLister, Protocol):
+    """Begins payments."""
+
+    def open(self, payment: Payment) -> Payment:
+        """Write a new payment; the one already there under the reference wins."""
+
+
+class PaymentSaver(PaymentReader, Protocol):
+    """Reads a payment and writes its next version."""
+
+    def save(self, payment: Payment, *, entry: LedgerEntry | None = None) -> None:
+        """Write `payment` over the version before it, with what it moves, in one write.
+
+        Writing the same again does nothing. Raises StaleWrite when another version is there, and
+        InsufficientCredits when the entry takes more than the user has.
+        """
+
+
+class PaymentKeeper(PaymentSaver, Protocol):
+    """Saves payments, and knows which the gateway is to be asked about."""
+
+    def due(self, now: datetime, *, limit: int) -> tuple[str, ...]:
+        """References of at most `limit` payments whose `due_at` has come, the longest due first."""
+
+
+class PaymentStore(PaymentOpener, PaymentKeeper, Protocol):
+    """Everything that can be done with stored payments."""
+
+
+class MerchantReader(Protocol):
+    """Knows the merchant's account with VNPAY."""
+
+    def __call__(self) -> Merchant:
+        """The account. Raises Conflict (`payments_not_set_up`) while there is none."""
+
+
+class PaymentGateway(Protocol):
+    """VNPAY's merchant API; answers are verified. Raises GatewaySilent for any that is not."""
+
+    def query(self, payment: Payment, *, request_id: str, now: datetime) -> ApiAnswer:
+        """Ask what has become of a payment."""
+
+    def refund(self, payment: Payment, *, now: datetime) -> ApiAnswer:
+        """Ask to pay back what `payment.refund` says."""
 
 
 class JobQueue(Protocol):

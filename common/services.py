@@ -13,12 +13,24 @@ from common.ports import (
     JobQueue,
     JobSaver,
     JobStore,
+    LedgerReader,
+    MerchantReader,
     ModelClient,
     NewId,
+    PaymentGateway,
+    PaymentKeeper,
+    PaymentStore,
     Sleep,
     UserStore,
 )
-from common.settings import AccountsSettings, StatusSettings, SubmitSettings, WorkerSettings
+from common.settings import (
+    AccountsSettings,
+    PaymentsSettings,
+    StatusSettings,
+    SubmitSettings,
+    SweepSettings,
+    WorkerSettings,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,5 +76,28 @@ class AccountsServices:
 
     settings: AccountsSettings
     users: UserStore
+    ledger: LedgerReader
+    now: Clock
+    new_id: NewId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentsServices:
+    """What `functions/payments` works with."""
+
+    settings: PaymentsSettings
+    payments: PaymentStore
+    merchant: MerchantReader
+    now: Clock
+    new_id: NewId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepServices:
+    """What `functions/sweep` works with."""
+
+    settings: SweepSettings
+    payments: PaymentKeeper
+    gateway: PaymentGateway
     now: Clock
     new_id: NewId

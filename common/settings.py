@@ -9,14 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from common.routes import ROUTES, Route
+from common.vnpay import PRICE_VND_MAX, PRICE_VND_MIN
 
 EMAIL_INDEX = "EmailIndex"
 """The index of the Users table by address."""
 USER_INDEX = "UserIndex"
-"""The index of the Jobs table by user and time. The stack makes both, the adapters query them."""
+"""The indexes of the Jobs and Payments tables by user and time."""
+TIME_INDEX = "TimeIndex"
+"""The index of the Ledger table by user and time; a local one, so that it is read consistently."""
+DUE_INDEX = "DueIndex"
+"""The sparse index of the Payments table: what the gateway is to be asked about, and when. The
+stack makes all of them, the adapters query them."""
 
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -93,6 +99,51 @@ class StatusSettings(RoutedSettings):
     """What `functions/status` needs."""
 
     image_url_seconds: Count = 900
+
+
+class Package(BaseModel):
+    """Credits that can be bought."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    package: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]
+    """Its name in the API."""
+    credits: Annotated[int, Field(ge=1, le=1_000_000)]
+    price_vnd: Annotated[int, Field(ge=PRICE_VND_MIN, le=PRICE_VND_MAX)]
+
+
+PACKAGES = TypeAdapter(tuple[Package, ...])
+"""Reads and writes a list of packages as JSON."""
+
+
+class MoneySettings(Settings):
+    """Where payments and the credits that they buy are, and whose account they go to."""
+
+    payments_table: Text
+    users_table: Text
+    ledger_table: Text
+    vnpay_parameter: Text
+    """The name of the SecureString in Parameter Store that holds the merchant's account."""
+
+
+class PaymentsSettings(MoneySettings):
+    """What `functions/payments` needs."""
+
+    packages: tuple[Package, ...]
+    """JSON: `[{"package", "credits", "price_vnd"}, …]`."""
+    page_url: str
+    """Where people go after paying; empty: to a plain page of ours."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_packages(cls, values: dict[str, Any]) -> dict[str, Any]:
+        if isinstance(values.get("packages"), str):
+            return {**values, "packages": PACKAGES.validate_json(values["packages"])}
+        return values
+
+
+class SweepSettings(MoneySettings):
+    """What `functions/sweep` needs."""
 
 
 class AccountsSettings(Settings):

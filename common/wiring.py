@@ -10,35 +10,39 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import cache
 
 from common.aws import clients
 from common.aws.bedrock import BedrockModels
 from common.aws.dynamo_jobs import DynamoJobStore
+from common.aws.dynamo_ledger import DynamoLedger
 from common.aws.dynamo_lines import DynamoLines
+from common.aws.dynamo_payments import DynamoPaymentStore
 from common.aws.dynamo_users import DynamoUserStore
 from common.aws.s3_images import S3ImageStore
 from common.aws.sqs_queue import SqsJobQueue
+from common.aws.ssm_merchant import SsmMerchant
 from common.pacing import Pacer
-from common.services import AccountsServices, StatusServices, SubmitServices, WorkerServices
+from common.services import (
+    AccountsServices,
+    PaymentsServices,
+    StatusServices,
+    SubmitServices,
+    SweepServices,
+    WorkerServices,
+)
 from common.settings import (
     AccountsSettings,
     JobSettings,
+    MoneySettings,
+    PaymentsSettings,
     StatusSettings,
     SubmitSettings,
+    SweepSettings,
     WorkerSettings,
 )
-
-
-def utc_now() -> datetime:
-    """Now, aware and in UTC."""
-    return datetime.now(UTC)
-
-
-def now_us() -> int:
-    """Now, in microseconds since the epoch."""
-    return time.time_ns() // 1000
+from common.vnpay_gateway import HttpGateway
+from common.wall_clock import now_us, utc_now
 
 
 def aside(do: Callable[[], None]) -> None:
@@ -78,13 +82,38 @@ def status_services() -> StatusServices:
 def accounts_services() -> AccountsServices:
     """Accounts' services."""
     settings = AccountsSettings.from_env(os.environ)
+    client = clients.dynamodb(settings.home_region)
+    users, entries = settings.users_table, settings.ledger_table
     return AccountsServices(
         settings=settings,
-        users=DynamoUserStore(
-            clients.dynamodb(settings.home_region),
-            users_table=settings.users_table,
-            ledger_table=settings.ledger_table,
-        ),
+        users=DynamoUserStore(client, users_table=users, ledger_table=entries),
+        ledger=DynamoLedger(client, users_table=users, ledger_table=entries),
+        now=utc_now,
+        new_id=new_id,
+    )
+
+
+@cache
+def payments_services() -> PaymentsServices:
+    """Payments' services."""
+    settings = PaymentsSettings.from_env(os.environ)
+    return PaymentsServices(
+        settings=settings,
+        payments=_payments(settings),
+        merchant=_merchant(settings),
+        now=utc_now,
+        new_id=new_id,
+    )
+
+
+@cache
+def sweep_services() -> SweepServices:
+    """The sweep's services."""
+    settings = SweepSettings.from_env(os.environ)
+    return SweepServices(
+        settings=settings,
+        payments=_payments(settings),
+        gateway=HttpGateway(_merchant(settings)),
         now=utc_now,
         new_id=new_id,
     )
@@ -129,3 +158,16 @@ def _jobs(settings: JobSettings) -> DynamoJobStore:
 
 def _images(settings: JobSettings) -> S3ImageStore:
     return S3ImageStore(clients.s3(settings.home_region), bucket=settings.images_bucket)
+
+
+def _payments(settings: MoneySettings) -> DynamoPaymentStore:
+    return DynamoPaymentStore(
+        clients.dynamodb(settings.home_region),
+        payments_table=settings.payments_table,
+        users_table=settings.users_table,
+        ledger_table=settings.ledger_table,
+    )
+
+
+def _merchant(settings: MoneySettings) -> SsmMerchant:
+    return SsmMerchant(clients.ssm(settings.home_region), parameter=settings.vnpay_parameter)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_ssm import SSMClient
 
 CONNECT_SECONDS = 2
 READ_SECONDS = 5
@@ -49,6 +50,12 @@ def dynamodb(region: str) -> DynamoDBClient:
 def sqs(region: str) -> SQSClient:
     """SQS, with the same limits."""
     return _session().client("sqs", region_name=region, config=_config())
+
+
+@cache
+def ssm(region: str) -> SSMClient:
+    """Parameter Store, with the same limits."""
+    return _session().client("ssm", region_name=region, config=_config())
 
 
 @cache

@@ -6,16 +6,16 @@ import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from common.aws.errors import ConditionFailed, service_errors
+from common.aws.errors import service_errors
 from common.aws.records import (
     balance_from,
-    from_item,
     job_from,
     job_item,
+    position,
     time_text,
     to_item,
 )
-from common.aws.transactions import Refused, balance_update, entry_put, patiently, transact
+from common.aws.transactions import Refused, balance_update, entry_put, put_alone, transact
 from common.credits import LedgerEntry, apply
 from common.errors import NotFound, StaleWrite
 from common.jobs import Job, JobStatus
@@ -72,7 +72,9 @@ class DynamoJobStore:
         """Write the job over the version before it, and what the entry moves, or nothing."""
         put = self._job_put(job, "version = :before", {":before": job.version - 1})
         if entry is None:
-            self._put_alone(job, put)
+            met = put_alone(self._client, put["Put"], what="Writing a job", sleep=self._sleep)
+            if met is not None:
+                self._accept_if_written(job, met)
             return
         writes = [
             put,
@@ -123,7 +125,7 @@ class DynamoJobStore:
                 last = found[limit - 1]
                 return JobPage(tuple(found[:limit]), (time_text(last.created_at), last.job_id))
             if not key or len(found) == limit or read >= READ_MAX:
-                return JobPage(tuple(found), _position(key))
+                return JobPage(tuple(found), position(key, "job_id"))
             query["ExclusiveStartKey"] = key
 
     def _job_put(
@@ -138,16 +140,6 @@ class DynamoJobStore:
         if values:
             put["ExpressionAttributeValues"] = to_item(values)
         return {"Put": put}
-
-    def _put_alone(self, job: Job, put: Mapping[str, Any]) -> None:
-        def once() -> None:
-            with service_errors("Writing a job"):
-                self._client.put_item(**put["Put"])
-
-        try:
-            patiently(once, sleep=self._sleep)
-        except ConditionFailed as failed:
-            self._accept_if_written(job, failed.item)
 
     @staticmethod
     def _accept_if_written(job: Job, met: Mapping[str, Any] | None) -> None:
@@ -169,10 +161,3 @@ class DynamoJobStore:
         if met_user is not None:
             apply(balance_from(met_user), hold, active_jobs_max=active_jobs_max)
         raise StaleWrite("The balance changed while the job was opened.")
-
-
-def _position(key: Mapping[str, Any] | None) -> tuple[str, str] | None:
-    if not key:
-        return None
-    values = from_item(key)
-    return values["created_at"], values["job_id"]

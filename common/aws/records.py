@@ -11,7 +11,7 @@ from typing import Any
 
 from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
 
-from common.credits import Balance, LedgerEntry
+from common.credits import Balance, EntryKind, LedgerEntry
 from common.jobs import Image, ImageRequest, Job, JobError, JobStatus
 from common.ports import User
 
@@ -41,7 +41,16 @@ def time_text(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-def _time(text: str | None) -> datetime | None:
+def position(key: Mapping[str, Any] | None, name: str) -> tuple[str, str] | None:
+    """Where a page by time goes on: the time and the `name` in DynamoDB's last key, or None."""
+    if not key:
+        return None
+    values = from_item(key)
+    return values["created_at"], values[name]
+
+
+def optional_time(text: str | None) -> datetime | None:
+    """The moment in the text, or None."""
     return datetime.fromisoformat(text) if text else None
 
 
@@ -104,12 +113,12 @@ def job_from(item: Mapping[str, Any]) -> Job:
         version=int(values["version"]),
         attempts=int(values["attempts"]),
         created_at=datetime.fromisoformat(values["created_at"]),
-        started_at=_time(values.get("started_at")),
-        finished_at=_time(values.get("finished_at")),
+        started_at=optional_time(values.get("started_at")),
+        finished_at=optional_time(values.get("finished_at")),
         lease_id=values.get("lease_id"),
-        lease_expires_at=_time(values.get("lease_expires_at")),
+        lease_expires_at=optional_time(values.get("lease_expires_at")),
         stalled_message_id=values.get("stalled_message_id"),
-        stalled_at=_time(values.get("stalled_at")),
+        stalled_at=optional_time(values.get("stalled_at")),
         image=image
         and Image(
             key=image["key"],
@@ -134,8 +143,28 @@ def entry_item(entry: LedgerEntry) -> Item:
             "held": entry.held,
             "active_jobs": entry.active_jobs,
             "job_id": entry.job_id,
+            "txn_ref": entry.txn_ref,
             "reason": entry.reason,
+            "by": entry.by,
         }
+    )
+
+
+def entry_from(item: Mapping[str, Any]) -> LedgerEntry:
+    """The ledger entry in an item of the Ledger table."""
+    values = from_item(item)
+    return LedgerEntry(
+        user_id=values["user_id"],
+        entry_id=values["entry_id"],
+        kind=EntryKind(values["kind"]),
+        created_at=datetime.fromisoformat(values["created_at"]),
+        available=int(values["available"]),
+        held=int(values["held"]),
+        active_jobs=int(values["active_jobs"]),
+        job_id=values.get("job_id"),
+        txn_ref=values.get("txn_ref"),
+        reason=values.get("reason"),
+        by=values.get("by"),
     )
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from common.aws.errors import error_code, service_errors
+from common.aws.errors import ConditionFailed, error_code, service_errors
 from common.aws.records import Item, entry_item, to_item
 from common.credits import LedgerEntry
 from common.errors import ServiceFailed
@@ -55,6 +55,22 @@ def patiently(write: Callable[[], None], *, sleep: Callable[[float], None]) -> N
         raise ServiceFailed("A write kept meeting transactions.") from error
 
 
+def put_alone(
+    client: DynamoDBClient, put: Mapping[str, Any], *, what: str, sleep: Callable[[float], None]
+) -> Mapping[str, Any] | None:
+    """Put one item; the answer is None, or the item that its condition met (empty: none)."""
+
+    def once() -> None:
+        with service_errors(what):
+            client.put_item(**put)
+
+    try:
+        patiently(once, sleep=sleep)
+    except ConditionFailed as failed:
+        return failed.item
+    return None
+
+
 def balance_update(table: str, entry: LedgerEntry, *, active_jobs_max: int | None = None) -> Any:
     """The write that moves an entry's credits, on condition that none falls below zero."""
     bounds = ["available >= :taken", "held >= :unheld", "active_jobs >= :ended"]
@@ -91,6 +107,7 @@ def entry_put(table: str, entry: LedgerEntry) -> Any:
             "TableName": table,
             "Item": entry_item(entry),
             "ConditionExpression": "attribute_not_exists(entry_id)",
+            "ReturnValuesOnConditionCheckFailure": "ALL_OLD",
         }
     }
 

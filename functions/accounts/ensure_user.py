@@ -6,15 +6,14 @@ Cognito has verified. Everything after sign-in works with our id, which the ID t
 
 from __future__ import annotations
 
-import unicodedata
 from datetime import datetime
 
 from common.credits import Balance, apply, grant
+from common.email_address import normalised
 from common.errors import InvalidRequest
 from common.ports import User, UserStore
 
 WELCOME = "welcome"
-EMAIL_CHARS_MAX = 254
 
 
 def ensure_user(
@@ -45,15 +44,3 @@ def ensure_user(
         balance = apply(balance, welcome, active_jobs_max=None)
     user = User(user_id=user_id, email=address, created_at=now, balance=balance)
     return users.create(user, welcome)
-
-
-def normalised(email: str) -> str:
-    """One spelling per address: NFC, no space around it, lower case.
-
-    Not `casefold`, which makes one address of two: `straße@` and `strasse@` are two people's.
-    """
-    address = unicodedata.normalize("NFC", email.strip().lower())
-    local, at, domain = address.rpartition("@")
-    if not (local and at and domain) or len(address) > EMAIL_CHARS_MAX:
-        raise InvalidRequest("That is no e-mail address.", code="invalid_email")
-    return address

@@ -1,0 +1,54 @@
+"""The merchant's account with VNPAY, from a SecureString in Parameter Store.
+
+It holds all that VNPAY gives a merchant as one JSON object, so that a code and the secret that
+belongs to it always change together. It is read when first needed and kept for a while; it is in no
+environment variable, template, log or error.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_lambda_powertools.utilities.parameters import SSMProvider
+from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
+from botocore.exceptions import ClientError
+from pydantic import ValidationError
+
+from common.aws.errors import error_code
+from common.errors import Conflict, ServiceFailed
+from common.vnpay import Merchant
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
+
+KEPT_SECONDS = 300
+"""A changed secret is in use after at most so long."""
+
+
+class SsmMerchant:
+    """Reads the account, at most once in `KEPT_SECONDS`."""
+
+    def __init__(self, client: SSMClient, *, parameter: str) -> None:
+        self._provider = SSMProvider(boto3_client=client)
+        self._parameter = parameter
+
+    def __call__(self) -> Merchant:
+        """Read, decrypt and check it.
+
+        Raises Conflict while there is none, ServiceFailed when it cannot be read, ValueError, which
+        names the fields but no values, when it is not what it should be.
+        """
+        try:
+            text = self._provider.get(self._parameter, max_age=KEPT_SECONDS, decrypt=True)
+        except GetParameterError as error:
+            cause = error.__context__
+            if isinstance(cause, ClientError) and error_code(cause) == "ParameterNotFound":
+                raise Conflict(
+                    "Nothing can be paid for here yet.", code="payments_not_set_up"
+                ) from None
+            raise ServiceFailed("The merchant's account could not be read.") from error
+        try:
+            return Merchant.model_validate_json(str(text))
+        except ValidationError as error:
+            wrong = sorted({".".join(map(str, one["loc"])) or "JSON" for one in error.errors()})
+            raise ValueError(f"{self._parameter}: wrong are {', '.join(wrong)}") from None

@@ -1,0 +1,68 @@
+"""Books news of a payment, once, whoever brings it: an IPN, a query, or an operator."""
+
+from __future__ import annotations
+
+from common.errors import StaleWrite
+from common.observability import TO_REVIEW, count, logger
+from common.payments import Heard, News, Payment, PaymentStatus, Verdict, end_refund, hear
+from common.ports import Clock, PaymentSaver
+from common.vnpay_codes import Outcome
+
+TRIES = 5
+"""Each lost race means that another's news was written; after one or two there is none left."""
+
+COUNTED = {
+    PaymentStatus.PAID: "PaymentsPaid",
+    PaymentStatus.FAILED: "PaymentsFailed",
+    PaymentStatus.REVIEW: TO_REVIEW,
+}
+
+
+def book(news: News, *, payments: PaymentSaver, now: Clock) -> Heard | None:
+    """Write down what the news changes; None: there is no such payment.
+
+    The payment, the balance and the ledger entry are one write over the version that was read, so
+    however many bring the same news at once, credits are booked once.
+    """
+    for _try in range(TRIES):
+        payment = payments.get(news.txn_ref)
+        if payment is None:
+            return None
+        heard = hear(payment, news, now=now())
+        if heard.payment is not payment:
+            try:
+                payments.save(heard.payment, entry=heard.entry)
+            except StaleWrite:
+                continue
+            _tell(heard)
+        elif heard.verdict is Verdict.OTHER_AMOUNT and news.outcome is not Outcome.FAILED:
+            logger.error("money of another amount", txn_ref=payment.txn_ref)
+            count(TO_REVIEW)
+        return heard
+    raise StaleWrite(f"{news.txn_ref} kept changing.")
+
+
+def _tell(heard: Heard) -> None:
+    payment = heard.payment
+    logger.info("payment", txn_ref=payment.txn_ref, user_id=payment.user_id, status=payment.status)
+    count(COUNTED[payment.status])
+
+
+def book_refund(
+    payment: Payment, outcome: Outcome, *, message: str = "", payments: PaymentSaver, now: Clock
+) -> Payment:
+    """Write down what the gateway says of a refund; what it leaves open stays as it is.
+
+    When somebody else has written it down in the meantime, theirs stands and is the answer.
+    """
+    ended, entry = end_refund(payment, outcome, message=message, now=now())
+    if ended is payment:
+        return payment
+    try:
+        payments.save(ended, entry=entry)
+    except StaleWrite:
+        return payments.get(payment.txn_ref) or payment
+    logger.info("refund", txn_ref=ended.txn_ref, user_id=ended.user_id, status=ended.status)
+    if ended.status is not PaymentStatus.REFUNDING:
+        count("RefundsRefused" if entry else "RefundsDone")
+    return ended

@@ -1,0 +1,80 @@
+"""A user's ledger, newest first, with what there was after each move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from common.credits import LedgerEntry
+from common.errors import StaleWrite, Unauthenticated
+from common.ports import EntryPage, LedgerReader, UserReader
+
+TRIES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An entry, and the balance after it."""
+
+    entry: LedgerEntry
+    available_after: int
+    held_after: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a page begins: behind that entry, with the balance before it."""
+
+    key: tuple[str, str]
+    available: int
+    held: int
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerPage:
+    """Some rows, and where the next page begins (None: no more)."""
+
+    rows: tuple[Row, ...]
+    next_place: Place | None
+
+
+def read_ledger(
+    user_id: str,
+    *,
+    limit: int,
+    after: Place | None,
+    users: UserReader,
+    ledger: LedgerReader,
+) -> LedgerPage:
+    """The page behind `after`, or the newest.
+
+    A write of an entry does not know the balance, so it is reckoned backwards: after the newest
+    entry there is what the user has, and before each entry what it moved less. Raises
+    Unauthenticated for no such user, StaleWrite when the balance moves at every look.
+    """
+    if after is None:
+        page, available, held = _newest(user_id, limit, users, ledger)
+    else:
+        page = ledger.page(user_id, limit=limit, after=after.key)
+        available, held = after.available, after.held
+    rows = []
+    for entry in page.entries:
+        rows.append(Row(entry, available, held))
+        available -= entry.available
+        held -= entry.held
+    place = None if page.next_key is None else Place(page.next_key, available, held)
+    return LedgerPage(tuple(rows), place)
+
+
+def _newest(
+    user_id: str, limit: int, users: UserReader, ledger: LedgerReader
+) -> tuple[EntryPage, int, int]:
+    """The newest entries and the balance after them: the same before and after they were read."""
+    user = users.get(user_id)
+    for _try in range(TRIES):
+        if user is None:
+            raise Unauthenticated("There is no such user any more; sign in again.")
+        page = ledger.page(user_id, limit=limit)
+        before, user = user, users.get(user_id)
+        if user is not None and user.balance == before.balance:
+            return page, user.balance.available, user.balance.held
+    raise StaleWrite("The balance moved at every look.")

@@ -1,0 +1,1 @@
+"""What looks after things that nobody else finishes."""

@@ -1,0 +1,89 @@
+"""Ask VNPAY after payments that it should have told us of: an IPN that never came, a lost refund.
+
+Each question is written down before it is asked, so two sweeps never ask the same, and none asks
+sooner than VNPAY allows, whatever became of the sweep before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from common.booking import book, book_refund
+from common.errors import ImagifyError, StaleWrite
+from common.observability import count, logger
+from common.payments import News, Payment, PaymentStatus, asked, expire
+from common.services import SweepServices
+from common.vnpay_codes import Outcome, query_outcome
+
+PAYMENTS_MAX = 50
+"""Payments that one sweep asks after; the next one goes on."""
+QUESTION_SECONDS_MAX = 20
+"""What a question may take, with what is written before and after it."""
+
+
+def heal_payments(sweep: SweepServices, *, seconds_left: Callable[[], float]) -> int:
+    """Ask after the payments that are due, while there is time; answers how many were asked after.
+
+    A payment that something goes wrong with does not keep the others from being asked after.
+    """
+    number = 0
+    for txn_ref in sweep.payments.due(sweep.now(), limit=PAYMENTS_MAX):
+        if seconds_left() < QUESTION_SECONDS_MAX:
+            break
+        try:
+            number += _heal(txn_ref, sweep)
+        except ImagifyError as error:
+            logger.warning("not healed", txn_ref=txn_ref, code=error.code, reason=error.message)
+            count("PaymentsNotHealed")
+        except Exception:  # noqa: BLE001 - one that cannot even be read must not stop the rest
+            logger.exception("not healed", txn_ref=txn_ref)
+            count("UnexpectedErrors")
+    return number
+
+
+def _heal(txn_ref: str, sweep: SweepServices) -> bool:
+    """Ask after one payment; False: it is not due any more."""
+    now = sweep.now()
+    payment = sweep.payments.get(txn_ref)
+    if payment is None or payment.due_at is None or payment.due_at > now:
+        return False
+    asking = asked(payment, now=now)
+    try:
+        sweep.payments.save(asking)
+    except StaleWrite:
+        return False  # another sweep is asking, or the news has come by itself
+    answer = sweep.gateway.query(asking, request_id=sweep.new_id(), now=now)
+    outcome = query_outcome(
+        answer.response_code, answer.transaction_type, answer.transaction_status
+    )
+    if asking.status is PaymentStatus.REFUNDING:
+        book_refund(asking, outcome, payments=sweep.payments, now=sweep.now)
+    elif outcome is Outcome.UNFINISHED:
+        _expire(asking, sweep)
+    elif outcome is Outcome.UNKNOWN:
+        logger.warning(
+            "unclear",
+            txn_ref=txn_ref,
+            response_code=answer.response_code,
+            transaction_status=answer.transaction_status,
+        )
+    else:
+        news = News(
+            txn_ref=txn_ref,
+            outcome=outcome,
+            amount_vnd=answer.amount_vnd,
+            transaction_no=answer.transaction_no,
+        )
+        heard = book(news, payments=sweep.payments, now=sweep.now)
+        if heard and heard.entry:
+            count("PaymentsHealed")
+    return True
+
+
+def _expire(payment: Payment, sweep: SweepServices) -> None:
+    expired = expire(payment, now=sweep.now())
+    if expired is payment:
+        return
+    sweep.payments.save(expired)
+    logger.info("expired", txn_ref=payment.txn_ref, user_id=payment.user_id)
+    count("PaymentsExpired")
