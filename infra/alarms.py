@@ -6,12 +6,15 @@ from aws_cdk import Duration, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from common.observability import TO_REVIEW
 from infra.api import Api
 from infra.config import Config
+from infra.functions import METRICS_NAMESPACE
 from infra.queue import JobsQueue
 
 
@@ -26,6 +29,7 @@ class Alarms(Construct):
         config: Config,
         queue: JobsQueue,
         api: Api,
+        sweep: lambda_.Function,
     ) -> None:
         super().__init__(scope, construct_id)
         self._topic = self._mail(config.alarm_email) if config.alarm_email else None
@@ -50,6 +54,27 @@ class Alarms(Construct):
             "The API answers with 5xx: read the logs of the function behind it.",
             api.http.metric_server_error(period=Duration.minutes(5), statistic="Sum"),
             threshold=1,
+        )
+
+        for service in ("payments", "sweep"):
+            self._alarm(
+                f"MoneyThatDoesNotFit{service.title()}",
+                "Money came that is not booked: `imagify audit` names the payments in review, "
+                "`imagify payments confirm` or `close` decides them.",
+                cloudwatch.Metric(
+                    namespace=METRICS_NAMESPACE,
+                    metric_name=TO_REVIEW,
+                    dimensions_map={"service": service},
+                    period=Duration.minutes(5),
+                    statistic="Sum",
+                ),
+                threshold=1,
+            )
+        self._alarm(
+            "SweepFails",
+            "Nobody asks after payments whose news never came: read the sweep's logs.",
+            sweep.metric_errors(period=Duration.minutes(5), statistic="Sum"),
+            threshold=3,
         )
 
     def _mail(self, address: str) -> sns.Topic:

@@ -25,6 +25,9 @@ PUBLIC_ROUTES = {
     "GET /docs": "The manual is for people who have no account yet.",
     "GET /openapi.json": "The manual, for programs.",
     "GET /models": "The price list: the same for everybody, and no user's data.",
+    "GET /packages": "The other half of the price list.",
+    "GET /payments/vnpay/ipn": "VNPAY signs what it says with the merchant's secret instead.",
+    "GET /payments/vnpay/return": "A customer comes back from VNPAY by a link that it has signed.",
 }
 """The routes without a token, and why."""
 
@@ -179,7 +182,26 @@ def _backends(functions: Functions) -> tuple[_Backend, ...]:
         _Backend(
             "Status",
             functions.status,
-            ("GET /jobs", "GET /jobs/{job_id}", "DELETE /jobs/{job_id}", *PUBLIC_ROUTES),
+            (
+                "GET /jobs",
+                "GET /jobs/{job_id}",
+                "DELETE /jobs/{job_id}",
+                "GET /models",
+                "GET /health",
+                *HEAVY_ROUTES,
+            ),
         ),
-        _Backend("Accounts", functions.accounts, ("GET /me",)),
+        _Backend("Accounts", functions.accounts, ("GET /me", "GET /me/ledger")),
+        _Backend(
+            "Payments",
+            functions.payments,
+            (
+                "POST /payments",
+                "GET /payments",
+                "GET /payments/{txn_ref}",
+                "GET /packages",
+                "GET /payments/vnpay/ipn",
+                "GET /payments/vnpay/return",
+            ),
+        ),
     )

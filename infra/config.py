@@ -13,11 +13,12 @@ from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal
 
 from aws_cdk import App
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from common.models.catalogue import MODELS, find
 from common.models.spec import ModelSpec
 from common.routes import Route
+from common.settings import Package
 from common.sizing import worker_concurrency
 
 CONFIG_KEY = "imagify"
@@ -25,6 +26,13 @@ SANDBOX_KEY = "sandbox"
 
 DEFAULT_ROUTES = (Route(model="stability.stable-image-core-v1:1", region="us-west-2"),)
 """The cheapest model that can be invoked, in the only region that has it."""
+
+DEFAULT_PACKAGES = (
+    Package(package="small", credits=20, price_vnd=26_000),
+    Package(package="medium", credits=100, price_vnd=130_000),
+    Package(package="large", credits=400, price_vnd=520_000),
+)
+"""The seed's 0.10 USD for an image of 2 credits, at 26,000 VND to the dollar: set your own."""
 
 CONCURRENCY_MAX = 1000
 """SQS event sources take no higher maximum concurrency."""
@@ -51,6 +59,13 @@ class Config(BaseModel):
     """Attempts before a job stalls."""
     welcome_credits: Annotated[int, Field(ge=0)] = 10
     """What a new user is given."""
+    packages: tuple[Package, ...] = DEFAULT_PACKAGES
+    """What can be bought, and for how many VND; each name once."""
+    vnpay_parameter: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9_.-]+)+$")] = "/imagify/vnpay"
+    """The SecureString in Parameter Store that holds the merchant's account, which the stack reads
+    and does not make; see docs/PAYMENTS.md."""
+    page_url: Annotated[str, Field(pattern=r"^(https?://[^?#]+)?$")] = ""
+    """Where people go after paying, with `?txn_ref=…&outcome=…`; empty: to a plain page of ours."""
     image_url_seconds: Annotated[int, Field(ge=60, le=3600)] = 900
     """How long a signed image URL works; a function's credentials may not live much longer."""
     allowed_origins: tuple[str, ...] = ("*",)
@@ -68,6 +83,14 @@ class Config(BaseModel):
     log_retention_days: LogRetentionDays = 30
     removal: Literal["keep", "destroy"] = "keep"
     """What deleting the stack does to tables, images and accounts."""
+
+    @field_validator("packages")
+    @classmethod
+    def _check_names(cls, packages: tuple[Package, ...]) -> tuple[Package, ...]:
+        names = [package.package for package in packages]
+        if len(set(names)) < len(names):
+            raise ValueError(f"each package needs a name of its own, and these are given: {names}")
+        return packages
 
 
 Find = Callable[[str], ModelSpec | None]

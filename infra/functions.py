@@ -21,12 +21,17 @@ from constructs import Construct
 
 from common.routes import ROUTES
 from common.settings import (
+    DUE_INDEX,
     EMAIL_INDEX,
+    PACKAGES,
+    TIME_INDEX,
     USER_INDEX,
     AccountsSettings,
+    PaymentsSettings,
     Settings,
     StatusSettings,
     SubmitSettings,
+    SweepSettings,
     WorkerSettings,
 )
 from common.sizing import TIMEOUTS, worker_concurrency
@@ -36,11 +41,14 @@ from infra.nag import accept
 from infra.queue import JobsQueue
 from infra.storage import IMAGES, Storage
 
+METRICS_NAMESPACE = "Imagify"
 API_TIMEOUT_SECONDS = 15
 API_MEMORY_MIB = 1024
 """Processor time comes with memory, and somebody waits for these."""
 WORKER_MEMORY_MIB = 512
 """A worker mostly waits for its model, and holds one image of a few MB."""
+SWEEP_TIMEOUT_SECONDS = 55
+"""Less than the minute after which the next sweep begins."""
 TRIGGER_TIMEOUT_SECONDS = 5
 """Cognito waits no longer for a trigger."""
 
@@ -62,7 +70,7 @@ class Parts:
 
 
 class Functions(Construct):
-    """submit, worker, status and accounts."""
+    """submit, worker, status, accounts, payments and sweep."""
 
     def __init__(self, scope: Construct, construct_id: str, *, parts: Parts) -> None:
         super().__init__(scope, construct_id)
@@ -74,6 +82,8 @@ class Functions(Construct):
         self.worker = self._worker()
         self.status = self._status()
         self.accounts = self._accounts()
+        self.payments = self._payments()
+        self.sweep = self._sweep()
 
     def _submit(self) -> lambda_.Function:
         store, queue = self._storage, self._queue.jobs
@@ -169,6 +179,7 @@ class Functions(Construct):
         _allow_items(role, store.users, "GetItem", "PutItem")
         _allow_index(role, store.users, EMAIL_INDEX)
         _allow_items(role, store.ledger, "PutItem")
+        _allow_index(role, store.ledger, TIME_INDEX)
         return self._function(
             "Accounts",
             role,
@@ -181,6 +192,56 @@ class Functions(Construct):
             },
             timeout_seconds=TRIGGER_TIMEOUT_SECONDS,
         )
+
+    def _payments(self) -> lambda_.Function:
+        role = self._role("Payments")
+        self._allow_payments(role)
+        _allow_index(role, self._storage.payments, USER_INDEX)
+        return self._function(
+            "Payments",
+            role,
+            PaymentsSettings,
+            {
+                **self._money_values(),
+                "packages": PACKAGES.dump_json(self._config.packages).decode(),
+                "page_url": self._config.page_url,
+            },
+        )
+
+    def _sweep(self) -> lambda_.Function:
+        role = self._role("Sweep")
+        self._allow_payments(role)
+        _allow_index(role, self._storage.payments, DUE_INDEX)
+        return self._function(
+            "Sweep",
+            role,
+            SweepSettings,
+            self._money_values(),
+            timeout_seconds=SWEEP_TIMEOUT_SECONDS,
+        )
+
+    def _allow_payments(self, role: iam.Role) -> None:
+        """Book payments, knowing the merchant's account."""
+        store = self._storage
+        _allow_items(role, store.payments, "GetItem", "PutItem")
+        _allow_items(role, store.users, "UpdateItem")
+        _allow_items(role, store.ledger, "PutItem")
+        # The account's own key for SecureStrings may be used by whoever may read the parameter.
+        parameter = Stack.of(self).format_arn(
+            service="ssm",
+            resource="parameter",
+            resource_name=self._config.vnpay_parameter.removeprefix("/"),
+        )
+        _allow(role, [parameter], "ssm:GetParameter")
+
+    def _money_values(self) -> dict[str, str]:
+        return {
+            "home_region": self._config.home_region,
+            "payments_table": self._storage.payments.table_name,
+            "users_table": self._storage.users.table_name,
+            "ledger_table": self._storage.ledger.table_name,
+            "vnpay_parameter": self._config.vnpay_parameter,
+        }
 
     def _job_values(self) -> dict[str, str]:
         routes = ROUTES.dump_python(self._config.routes, mode="json")
@@ -234,7 +295,7 @@ class Functions(Construct):
             environment={
                 **environment(settings, values),
                 "POWERTOOLS_SERVICE_NAME": name.lower(),
-                "POWERTOOLS_METRICS_NAMESPACE": "Imagify",
+                "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
                 "POWERTOOLS_LOG_LEVEL": "INFO",
             },
             memory_size=memory_mib,

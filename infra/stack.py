@@ -14,6 +14,7 @@ from infra.functions import Functions, Parts
 from infra.packaging import Package
 from infra.queue import JobsQueue
 from infra.storage import Storage
+from infra.sweep import SweepSchedule
 
 STACK_NAME = "Imagify"
 
@@ -63,7 +64,15 @@ class ImagifyStack(Stack):
             self, "Accounts", pre_token_generation=self.functions.accounts, keep=keep
         )
         self.api = Api(self, "Api", config=config, functions=self.functions, accounts=self.accounts)
-        Alarms(self, "Alarms", config=config, queue=self.queue, api=self.api)
+        SweepSchedule(self, "Sweep", function=self.functions.sweep)
+        Alarms(
+            self,
+            "Alarms",
+            config=config,
+            queue=self.queue,
+            api=self.api,
+            sweep=self.functions.sweep,
+        )
         self._write_outputs(config)
 
     def _write_outputs(self, config: Config) -> None:
@@ -78,6 +87,8 @@ class ImagifyStack(Stack):
             "UsersTable": self.storage.users.table_name,
             "JobsTable": self.storage.jobs.table_name,
             "LedgerTable": self.storage.ledger.table_name,
+            "PaymentsTable": self.storage.payments.table_name,
+            "VnpayParameter": config.vnpay_parameter,
             "RoutesTable": self.storage.routes.table_name,
         }
         for name, value in outputs.items():

@@ -7,7 +7,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from common.settings import EMAIL_INDEX, USER_INDEX
+from common.settings import DUE_INDEX, EMAIL_INDEX, TIME_INDEX, USER_INDEX
 from infra.nag import accept
 
 IMAGES = "images/*"
@@ -35,6 +35,18 @@ class Storage(Construct):
             index_name=USER_INDEX, partition_key=_text("user_id"), sort_key=_text("created_at")
         )
         self.ledger = self._table("Ledger", "user_id", "entry_id")
+        # Local, so that the ledger and the balance that it adds up to can be read consistently.
+        self.ledger.add_local_secondary_index(index_name=TIME_INDEX, sort_key=_text("created_at"))
+        self.payments = self._table("Payments", "txn_ref")
+        self.payments.add_global_secondary_index(
+            index_name=USER_INDEX, partition_key=_text("user_id"), sort_key=_text("created_at")
+        )
+        self.payments.add_global_secondary_index(
+            index_name=DUE_INDEX,
+            partition_key=_text("due"),
+            sort_key=_text("due_at"),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
         self.routes = self._table("Routes", "route")
         self.images = self._bucket(tls_only=tls_only_bucket)
 
