@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import argparse
 import random
-import signal
 import sys
 
 from pydantic import ValidationError
 
 from sandbox.bedrock.behaviour import Behaviour
-from sandbox.bedrock.server import HOST, listen, make_server
+from sandbox.bedrock.server import make_server
+from sandbox.loopback import HOST, PORT_MAX, listen, serve
 
 PORT = 4570
-PORT_MAX = 65_535
 
 
 def main() -> int:
@@ -39,11 +38,7 @@ def main() -> int:
         return _give_up(f"Port {flags.port} cannot be listened on: {error.strerror}.")
     print(f"Bedrock simulator on http://{HOST}:{listener.getsockname()[1]}", flush=True)  # noqa: T201
     server = make_server(behaviour, rng=random.Random(flags.seed))  # noqa: S311  # not for secrets
-    # The server stops in order on these, then raises them again: by then they mean nothing more.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)
-    with listener:
-        server.run(sockets=[listener])
+    serve(server, listener)
     return 0
 
 

@@ -23,6 +23,7 @@ from starlette.routing import Route
 
 from sandbox.bedrock.behaviour import Behaviour, Misbehaviour
 from sandbox.bedrock.simulator import Simulator
+from sandbox.loopback import not_understood, refusal
 
 ARRIVALS_SHOWN = 1000
 
@@ -57,7 +58,7 @@ class Control:
         try:
             query = _StateQuery.model_validate(dict(request.query_params))
         except ValidationError as error:
-            return _not_understood(error)
+            return not_understood(error)
         return self._shown(arrivals_max=query.arrivals)
 
     async def _reset(self, _: Request) -> Response:
@@ -69,19 +70,19 @@ class Control:
         try:
             asked = json.loads(await request.body())
             if not isinstance(asked, dict):
-                return _refusal("The body must be a JSON object of settings.")
+                return refusal("The body must be a JSON object of settings.")
             simulator.behaviour = Behaviour.model_validate(simulator.behaviour.model_dump() | asked)
         except ValidationError as error:
-            return _not_understood(error)
+            return not_understood(error)
         except ValueError:
-            return _refusal("The body is not JSON.")
+            return refusal("The body is not JSON.")
         return self._shown()
 
     async def _misbehave(self, request: Request) -> Response:
         try:
             told = Misbehaviour.model_validate_json(await request.body())
         except ValidationError as error:
-            return _not_understood(error)
+            return not_understood(error)
         self._simulator.faults.add(told, now_ns=time.monotonic_ns())
         return self._shown()
 
@@ -100,14 +101,3 @@ class Control:
                 **simulator.tally.summary(simulator.behaviour, arrivals_max=arrivals_max),
             }
         )
-
-
-def _not_understood(error: ValidationError) -> Response:
-    """The first problem, in a sentence."""
-    first = error.errors(include_url=False)[0]
-    place = ".".join(map(str, first["loc"]))
-    return _refusal(f"{place}: {first['msg']}." if place else f"{first['msg']}.")
-
-
-def _refusal(message: str) -> Response:
-    return JSONResponse({"message": message}, status_code=422)

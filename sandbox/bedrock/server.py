@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import random
-import socket
-import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 
@@ -21,13 +19,7 @@ from sandbox.bedrock.behaviour import Behaviour
 from sandbox.bedrock.control import Control
 from sandbox.bedrock.painter import Painter
 from sandbox.bedrock.simulator import Simulator
-
-HOST = "127.0.0.1"
-BACKLOG = 512
-KEEP_ALIVE_SECONDS = 75
-"""Longer than a client pools a connection between two jobs, so none is reused as it closes."""
-GRACE_SECONDS = 1
-"""How long calls in flight may still take when the server is told to stop."""
+from sandbox.loopback import quiet_server, served_in_thread
 
 
 class StampingProtocol(H11Protocol):
@@ -62,50 +54,17 @@ def make_app(behaviour: Behaviour, *, rng: random.Random) -> Starlette:
     )
 
 
-def listen(port: int) -> socket.socket:
-    """A listening socket on loopback, port 0 meaning any; raises OSError when it is taken."""
-    # asyncio turns Nagle's delay off (40 ms an answer) only where TCP is named.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((HOST, port))
-        listener.listen(BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    return listener
-
-
 def make_server(behaviour: Behaviour, *, rng: random.Random) -> uvicorn.Server:
-    """A server that logs nothing but disasters; run it on the socket of `listen`."""
-    return uvicorn.Server(
-        uvicorn.Config(
-            make_app(behaviour, rng=rng),
-            http=StampingProtocol,
-            ws="none",
-            lifespan="on",
-            log_level="critical",
-            access_log=False,
-            backlog=BACKLOG,
-            timeout_keep_alive=KEEP_ALIVE_SECONDS,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
-    )
+    """A server of one simulator; run it on the socket of `listen`."""
+    return quiet_server(make_app(behaviour, rng=rng), StampingProtocol)
 
 
 @contextlib.contextmanager
 def simulator_in_thread(behaviour: Behaviour, *, seed: int = 0) -> Iterator[str]:
     """A simulator on a free port in a thread of this process, for tests; gives its URL."""
-    listener = listen(0)
-    server = make_server(behaviour, rng=random.Random(seed))  # noqa: S311  # not for secrets
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://{HOST}:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join()
-        listener.close()
+    rng = random.Random(seed)  # noqa: S311  # not for secrets
+    with served_in_thread(make_server(behaviour, rng=rng)) as url:
+        yield url
 
 
 async def _unknown_operation(request: Request, _: Exception) -> Response:

@@ -24,6 +24,7 @@ from sandbox.bedrock.picture.orders import Painting
 from sandbox.bedrock.quota import SECOND_NS
 from sandbox.bedrock.tally import Line, Tally
 from sandbox.bedrock.wire import FILTERED_IMAGE, FILTERED_PROMPT, INFERENCE_ERROR, Order
+from sandbox.loopback import Silence, client_gone
 
 RETIRED = "This model version has reached the end of its life."
 REFUSAL_LATENCY_SHARE = 0.1
@@ -150,7 +151,7 @@ class Simulator:
             raise BedrockError(*_ERRORS[fault])
         body = await call.request.body()
         if fault is Fault.HANG:
-            return _Silence()
+            return Silence()
         if fault is Fault.CLOSE:
             return _Severed(b"")
         order = call.model.wire.read(body, lambda most: self._rng.randint(1, most))
@@ -230,18 +231,6 @@ async def _sleep_until(at_ns: int) -> None:
     await asyncio.sleep(max(0.0, (at_ns - time.monotonic_ns()) / SECOND_NS))
 
 
-async def _client_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-class _Silence(Response):
-    """No answer; the call ends when the client hangs up."""
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
-        await _client_gone(receive)
-
-
 class _Severed(Response):
     """The first half of an answer, then nothing; without a body, not even its head."""
 
@@ -256,4 +245,4 @@ class _Severed(Response):
             transport.close()
         else:
             transport.abort()
-        await _client_gone(receive)
+        await client_gone(receive)
