@@ -31,7 +31,7 @@ from sandbox import run
 from sandbox.clients import client_settings
 from sandbox.people import People, Person, new_password
 from sandbox.places import Places
-from sandbox.ports import free_pair
+from sandbox.ports import free_ports
 from sandbox.state import State
 
 PEOPLE = 8
@@ -76,7 +76,7 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="imagify-burst-") as folder:
         places = Places(Path(folder))
-        wanted = run.Options(port=free_pair(), model_latency_seconds=options.latency)
+        wanted = run.Options(port=free_ports(), model_latency_seconds=options.latency)
         state = run.start(places, os.environ, wanted, tell=lambda _step: None, foreground=True)
         try:
             cold, warm = (

@@ -23,7 +23,7 @@ from benchmarks.contestants import CONTESTANTS, ROUTES_TABLE, Load
 from common.errors import ImagifyError
 from sandbox.environment import HOME_REGION, clean, for_aws
 from sandbox.places import REPOSITORY
-from sandbox.ports import HOST, free_pair
+from sandbox.ports import HOST, free_ports
 from sandbox.processes import Child, start, stop, wait_healthy
 
 START_SECONDS = 60.0
@@ -70,7 +70,7 @@ class Course:
 @contextmanager
 def course(load: Load, folder: Path) -> Iterator[Course]:
     """The emulator with an empty Routes table, and the simulator with the load's quota."""
-    port = free_pair()
+    port = free_ports()
     aws, simulator = f"http://{HOST}:{port}", f"http://{HOST}:{port + 1}"
     children: list[Child] = []
     try:

@@ -1,6 +1,10 @@
 """`python -m ops`, which is what `bin/imagify` runs."""
 
+import os
 import sys
+
+# A person reads sentences; the lines that functions log are for machines.
+os.environ["POWERTOOLS_LOG_LEVEL"] = "CRITICAL"
 
 from ops.cli import main
 

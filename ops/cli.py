@@ -11,13 +11,17 @@ from typing import NoReturn
 
 from typer import Typer, TyperException
 
+from ops.audit import audit
+from ops.buy import buy
 from ops.down import down
 from ops.generate import generate
+from ops.grant import grant
+from ops.payments import PAYMENTS
 from ops.status import status
 from ops.up import up
 from sandbox.errors import SandboxError
 
-_COMMANDS = (up, down, status, generate)
+_COMMANDS = (up, down, status, generate, buy, grant, audit)
 APP = Typer(
     name="imagify",
     help="Image generation in your own AWS account, and all of it on this machine.",
@@ -27,6 +31,7 @@ APP = Typer(
 )
 for _command in _COMMANDS:
     APP.command()(_command)
+APP.add_typer(PAYMENTS)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -51,7 +56,7 @@ def _say(sentence: str) -> None:
 
 def _help(argv: Sequence[str]) -> str:
     """The command that tells how the one that was typed is used."""
-    names = {command.__name__ for command in _COMMANDS}
+    names = {command.__name__ for command in _COMMANDS} | {str(PAYMENTS.info.name)}
     return " ".join(["imagify", *[word for word in argv[:1] if word in names], "--help"])
 
 
@@ -60,12 +65,13 @@ def _explain(error: Exception) -> str:
     import httpx  # noqa: PLC0415
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
+    from common.errors import ImagifyError  # noqa: PLC0415
     from ops.client import ApiError  # noqa: PLC0415
 
-    if isinstance(error, (SandboxError, ApiError, OSError)):
+    if isinstance(error, (SandboxError, ApiError, ImagifyError, OSError)):
         return str(error)
     if isinstance(error, (httpx.HTTPError, BotoCoreError, ClientError)):
-        return f"The local run does not answer as it should: {error}"
+        return f"The service does not answer as it should: {error}"
     return f"{type(error).__name__}: {error} (a bug of ours; IMAGIFY_DEBUG=1 shows where)"
 
 

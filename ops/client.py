@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 from pydantic import BaseModel, ConfigDict
@@ -45,6 +45,9 @@ class ApiError(Exception):
 
 class _Answer(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+Read = TypeVar("Read", bound=_Answer)
 
 
 class Charge(_Answer):
@@ -101,6 +104,24 @@ class Me(_Answer):
     balance: Balance
 
 
+class PaymentUrls(_Answer):
+    """Where to pay, while that is possible."""
+
+    pay: str | None = None
+
+
+class Payment(_Answer):
+    """A payment as the API shows it."""
+
+    txn_ref: str
+    status: str
+    terminal: bool
+    credits: int
+    amount_vnd: int
+    error: Problem | None = None
+    urls: PaymentUrls = PaymentUrls()
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
     """A job, and when it is worth looking again."""
@@ -154,11 +175,16 @@ class Client:
 
     def me(self) -> Me:
         """Who asks, and the balance; raises ApiError."""
-        answer = self._send("GET", "/me")
-        try:
-            return Me.model_validate(answer.json())
-        except ValueError as error:
-            raise _unreadable(answer) from error
+        return _read(Me, self._send("GET", "/me"))
+
+    def buy(self, body: Mapping[str, Any], *, idempotency_key: str) -> Payment:
+        """Begin a payment, once for a key; raises ApiError."""
+        headers = {"Idempotency-Key": idempotency_key}
+        return _read(Payment, self._send("POST", "/payments", json=body, headers=headers))
+
+    def payment(self, txn_ref: str) -> Payment:
+        """Look at a payment; raises ApiError."""
+        return _read(Payment, self._send("GET", f"/payments/{txn_ref}"))
 
     def download(self, url: str) -> bytes:
         """The image behind a signed URL, which must not get our token; raises ApiError."""
@@ -200,11 +226,15 @@ def _last_outcome(state: RetryCallState) -> httpx.Response:
 
 
 def _look(answer: httpx.Response) -> Look:
+    return Look(_read(Job, answer), retry_after(answer.headers) or POLL_SECONDS)
+
+
+def _read(kind: type[Read], answer: httpx.Response) -> Read:
+    """The answer's body; raises ApiError for one that is none of ours."""
     try:
-        job = Job.model_validate(answer.json())
+        return kind.model_validate(answer.json())
     except ValueError as error:
         raise _unreadable(answer) from error
-    return Look(job, retry_after(answer.headers) or POLL_SECONDS)
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:

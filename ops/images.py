@@ -12,13 +12,13 @@ from typing import Any
 from common.routes import serving
 from ops.backlog import Pace
 from ops.board import Board
-from ops.client import ApiError, Client, Me
+from ops.client import ApiError, Me
 from ops.follow import Task, follow
-from ops.terminal import ERR, OUT
+from ops.local_client import local_client, outputs_of
+from ops.terminal import ERR, OUT, credits_text
 from sandbox.backlog import Backlog
 from sandbox.errors import SandboxError
-from sandbox.people import LOCAL_PERSON, People, Person
-from sandbox.state import Outputs, State
+from sandbox.state import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ def generate(state: State, wish: Wish) -> int:
     """Submit, follow and save; prints the files. Raises ApiError or SandboxError."""
     _require_free(wish)
     line = _StateLine(state, wish.model)
-    with Client(state.api_url or "", _token(state)) as client:
+    with local_client(state) as client:
         tasks = [Task(wish.body(n), wish.key(n), n) for n in range(wish.count)]
         files: dict[str, Path] = {}
 
@@ -98,22 +98,11 @@ class _StateLine:
         routes = serving(state.routes, model or state.routes[0].model) or state.routes
         rate = sum(route.rate_per_second for route in routes)
         self.pace = Pace(rate, state.typical_seconds)
-        self._backlog = Backlog(state.emulator_url, _outputs(state), routes)
+        self._backlog = Backlog(state.emulator_url, outputs_of(state), routes)
 
     def ahead(self) -> int | None:
         """How many jobs are in front of one that is submitted now; None if nobody can tell."""
         return self._backlog.ahead()
-
-
-def _outputs(state: State) -> Outputs:
-    if state.outputs is None:
-        raise SandboxError("The local run is not ready.")
-    return state.outputs
-
-
-def _token(state: State) -> str:
-    people = People(state.emulator_url, _outputs(state))
-    return people.sign_in(Person(LOCAL_PERSON, state.person_password))
 
 
 def _require_free(wish: Wish) -> None:
@@ -161,7 +150,7 @@ def _report(
     # The same key is the same job, whoever submitted it first: what it cost was paid then.
     again = " once for this key" if keyed else ""
     ERR.print(
-        f"{_credits(charged)} charged{again}, {_credits(me.balance.available)} left"
+        f"{credits_text(charged)} charged{again}, {credits_text(me.balance.available)} left"
         + (f", {me.balance.held} held." if me.balance.held else ".")
     )
 
@@ -188,7 +177,3 @@ def _failures(tasks: list[Task]) -> str:
     if len(tasks) == 1:
         return "".join(reasons)
     return " ".join(f"{number} of {len(tasks)}: {why}" for why, number in reasons.items())
-
-
-def _credits(number: int) -> str:
-    return f"{number} credit" if number == 1 else f"{number} credits"

@@ -54,8 +54,10 @@ def _show(places: Places, state: State, *, how_to_stop: str) -> None:
         "API docs": f"{state.api_url}/docs",
         "AWS": f"{state.emulator_url}  (emulated, IAM enforced)",
         "Models": f"{state.simulator_url}  (simulated)",
+        "VNPAY": f"{state.gateway_url}  (simulated)",
         "Logs": str(places.log("emulator").parent),
         "Try": 'bin/imagify generate "a fox in the snow"',
+        "Buy": "bin/imagify buy small",
         "Stop": how_to_stop,
     }
     OUT.print()

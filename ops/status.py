@@ -47,5 +47,6 @@ def _facts(state: State) -> dict[str, str]:
         "docs_url": f"{state.api_url}/docs",
         "emulator_url": state.emulator_url,
         "simulator_url": state.simulator_url,
+        "gateway_url": state.gateway_url,
         **{name: value for name, value in outputs.items() if name != "ApiUrl"},
     }

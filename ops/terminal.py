@@ -13,6 +13,11 @@ OUT = Console(highlight=False, soft_wrap=True)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
 
 
+def credits_text(number: int) -> str:
+    """A number of credits, for people."""
+    return f"{number} credit" if number == 1 else f"{number} credits"
+
+
 class Steps:
     """Says each step as it begins, and how long it took when the next one does."""
 

@@ -19,7 +19,7 @@ Port = Annotated[
         min=1,
         max=65534,
         metavar="N",
-        help="The emulator's port; the model simulator takes N + 1.",
+        help="The emulator's port; the simulators take N + 1 and N + 2.",
     ),
 ]
 Latency = Annotated[
@@ -55,7 +55,7 @@ def up(
 ) -> int:
     """Start everything on this machine and stay until Ctrl-C.
 
-    Deploys the stack to an AWS emulator, with simulated image models.
+    Deploys the stack to an AWS emulator, with simulated image models and VNPAY.
     Needs no AWS account, and listens on this machine only.
     """
     import os

@@ -17,8 +17,6 @@ from sandbox.errors import SandboxError
 from sandbox.places import REPOSITORY
 
 CDK_JSON = REPOSITORY / "cdk.json"
-WELCOME_CREDITS = 200
-"""What a new person gets here, where nobody can buy any yet."""
 USUAL_ROUTES: tuple[Route, ...] = (Route(model=DEFAULT_MODEL, region="us-west-2"),)
 """What the stack has when cdk.json names no routes."""
 _P95_MARGIN_SECONDS = 2.0
@@ -55,7 +53,7 @@ def read(path: Path = CDK_JSON) -> dict[str, object]:
 def for_local_run(
     settings: Mapping[str, object], *, rate: float | None, latency_seconds: float
 ) -> Configuration:
-    """The operator's settings, but for where the emulator is and the credits that nobody can buy.
+    """The operator's settings, but for where the emulator is.
 
     A `rate` that is given, in starts a second, is every route's, and then so is the simulated
     latency. Raises SandboxError for routes that are none.
@@ -70,7 +68,7 @@ def for_local_run(
             raise SandboxError(f"cdk.json: {place}: {first['msg']}.") from error
         if not routes:
             raise SandboxError("cdk.json: routes: there must be at least one.")
-    changed: dict[str, object] = {"home_region": HOME_REGION, "welcome_credits": WELCOME_CREDITS}
+    changed: dict[str, object] = {"home_region": HOME_REGION}
     if rate is not None:
         p95_seconds = latency_seconds + _P95_MARGIN_SECONDS
         paced = {"rate_per_second": rate, "p95_seconds": p95_seconds}

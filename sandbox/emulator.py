@@ -1,4 +1,4 @@
-"""The two servers of the local run: AWS (MiniStack), and Bedrock's image models (ours)."""
+"""The servers of the local run: AWS (MiniStack), Bedrock's image models and VNPAY (both ours)."""
 
 from __future__ import annotations
 
@@ -61,6 +61,22 @@ def start_simulator(
     )
 
 
+def start_gateway(
+    places: Places, env: Mapping[str, str], *, port: int, tmn_code: str, hash_secret: str
+) -> Child:
+    """Start VNPAY, with this one merchant."""
+    return start(
+        "The VNPAY simulator",
+        [
+            sys.executable,
+            *("-m", "sandbox.vnpay", "--port", str(port), "--tmn-code", tmn_code),
+        ],
+        env=clean(env) | {"VNPAY_HASH_SECRET": hash_secret},
+        cwd=REPOSITORY,
+        log=places.log("vnpay"),
+    )
+
+
 def start_emulator(
     places: Places, env: Mapping[str, str], *, port: int, simulator_url: str, workers: int
 ) -> Child:
@@ -97,10 +113,12 @@ def start_emulator(
     )
 
 
-def wait_ready(simulator: Child, emulator: Child, *, port: int) -> None:
-    """Return once both answer."""
+def wait_ready(simulator: Child, gateway: Child, emulator: Child, *, port: int) -> None:
+    """Return once all answer."""
     wait_healthy(emulator, f"http://{HOST}:{port}/_ministack/health", seconds=START_SECONDS)
-    wait_healthy(simulator, f"http://{HOST}:{port + 1}/_control/health", seconds=START_SECONDS)
+    for number, child in enumerate((simulator, gateway), start=1):
+        url = f"http://{HOST}:{port + number}/_control/health"
+        wait_healthy(child, url, seconds=START_SECONDS)
 
 
 def set_rates(simulator_url: str, rates: Mapping[str, float]) -> None:

@@ -8,6 +8,8 @@ from contextlib import ExitStack
 from sandbox.errors import PortTaken
 
 HOST = "127.0.0.1"
+PORTS = 3
+"""A local run's: the emulator, the model simulator, the simulated VNPAY."""
 
 
 def require_free(port: int) -> None:
@@ -20,19 +22,20 @@ def require_free(port: int) -> None:
         except OSError as error:
             raise PortTaken(
                 f"Port {port} is in use by another program. Stop that, or take other ports: "
-                "bin/imagify up --port N (or make run PORT=N) uses N and N + 1."
+                "bin/imagify up --port N (or make run PORT=N) uses N, N + 1 and N + 2."
             ) from error
 
 
-def free_pair() -> int:
-    """A port that is free together with the next one."""
+def free_ports() -> int:
+    """The first of `PORTS` ports in a row that are all free."""
     while True:
         with ExitStack() as stack:
-            first, second = (stack.enter_context(socket.socket()) for _ in range(2))
-            first.bind((HOST, 0))
-            port: int = first.getsockname()[1]
+            probes = [stack.enter_context(socket.socket()) for _ in range(PORTS)]
+            probes[0].bind((HOST, 0))
+            port: int = probes[0].getsockname()[1]
             try:
-                second.bind((HOST, port + 1))
+                for number, probe in enumerate(probes[1:], start=1):
+                    probe.bind((HOST, port + number))
             except (OSError, OverflowError):
                 continue
             return port

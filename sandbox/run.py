@@ -14,12 +14,12 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from common.sizing import worker_concurrency
-from sandbox import configuration, deploy, emulator
+from sandbox import configuration, deploy, emulator, merchant
 from sandbox.configuration import Configuration
 from sandbox.errors import AlreadyRunning, NotRunning, SandboxError
 from sandbox.people import LOCAL_PERSON, People, Person, new_password
 from sandbox.places import Places
-from sandbox.ports import HOST, require_free
+from sandbox.ports import HOST, PORTS, require_free
 from sandbox.processes import Child, alive, ask_to_stop, myself, signals_held, stop
 from sandbox.state import Outputs, State, read, write
 
@@ -35,7 +35,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a person may choose; `port` is the emulator's, the model simulator has the next."""
+    """What a person may choose; `port` is the emulator's, the two simulators have the next ones."""
 
     port: int = 4566
     model_latency_seconds: float = 3.0
@@ -57,8 +57,8 @@ def start(
     """
     with _only_one(places):
         _clear_leftovers(places, tell)
-        for port in (options.port, options.port + 1):
-            require_free(port)
+        for number in range(PORTS):
+            require_free(options.port + number)
         configured = configuration.for_local_run(
             configuration.read(),
             rate=options.model_rate,
@@ -90,8 +90,42 @@ def _start(
     *,
     tell: Tell,
 ) -> State:
-    routes, today = configured.routes, datetime.now(UTC).date()
-    tell("Starting the model simulator and the AWS emulator")
+    hash_secret = merchant.new_secret()
+    tell("Starting the simulated models and VNPAY, and the AWS emulator")
+    state = _start_servers(places, env, options, state, hash_secret=hash_secret)
+    emulator.set_rates(state.simulator_url, configured.rates)
+    context = _context(configured)
+    assembly = deploy.synthesized(deploy.synth_key(context))
+    if assembly is None:
+        tell("Synthesizing the stack (only when its sources have changed)")
+        assembly = deploy.synthesize(places, env, endpoint=state.emulator_url, context=context)
+    tell("Deploying the stack with the AWS CDK")
+    outputs = deploy.deploy(places, env, endpoint=state.emulator_url, assembly=assembly)
+    api_url = _api_url(state.port, outputs)
+    state = state.model_copy(update={"outputs": outputs, "api_url": api_url})
+    tell("Connecting the merchant, signing in the first person")
+    merchant.store_account(
+        state.emulator_url,
+        state.gateway_url,
+        api_url,
+        parameter=outputs.VnpayParameter,
+        hash_secret=hash_secret,
+    )
+    merchant.register_ipn(state.gateway_url, api_url)
+    people = People(state.emulator_url, outputs)
+    person = Person(LOCAL_PERSON, state.person_password)
+    people.create(person)
+    people.sign_in(person)
+    state = state.model_copy(update={"phase": "ready"})
+    write(places.state, state)
+    return state
+
+
+def _start_servers(
+    places: Places, env: Mapping[str, str], options: Options, state: State, *, hash_secret: str
+) -> State:
+    """Start the emulator and the two simulators, each written down as soon as it runs."""
+    routes, today = state.routes, datetime.now(UTC).date()
     with signals_held():
         simulator = emulator.start_simulator(
             places,
@@ -104,6 +138,15 @@ def _start(
         )
         state = _with_child(places, state, simulator)
     with signals_held():
+        gateway = emulator.start_gateway(
+            places,
+            env,
+            port=options.port + 2,
+            tmn_code=merchant.TMN_CODE,
+            hash_secret=hash_secret,
+        )
+        state = _with_child(places, state, gateway)
+    with signals_held():
         aws = emulator.start_emulator(
             places,
             env,
@@ -112,28 +155,7 @@ def _start(
             workers=worker_concurrency(routes),
         )
         state = _with_child(places, state, aws)
-    emulator.wait_ready(simulator, aws, port=options.port)
-    emulator.set_rates(state.simulator_url, configured.rates)
-    context = _context(configured)
-    assembly = deploy.synthesized(deploy.synth_key(context))
-    if assembly is None:
-        tell("Synthesizing the stack (only when its sources have changed)")
-        assembly = deploy.synthesize(places, env, endpoint=state.emulator_url, context=context)
-    tell("Deploying the stack with the AWS CDK")
-    outputs = deploy.deploy(places, env, endpoint=state.emulator_url, assembly=assembly)
-    tell("Signing in the first person")
-    people = People(state.emulator_url, outputs)
-    person = Person(LOCAL_PERSON, state.person_password)
-    people.create(person)
-    people.sign_in(person)
-    state = state.model_copy(
-        update={
-            "phase": "ready",
-            "outputs": outputs,
-            "api_url": _api_url(state.port, outputs),
-        }
-    )
-    write(places.state, state)
+    emulator.wait_ready(simulator, gateway, aws, port=options.port)
     return state
 
 

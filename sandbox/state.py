@@ -28,6 +28,8 @@ class Outputs(BaseModel):
     JobsTable: str
     LedgerTable: str
     RoutesTable: str
+    PaymentsTable: str
+    VnpayParameter: str
 
 
 class State(BaseModel):
@@ -40,7 +42,7 @@ class State(BaseModel):
     owner: Child
     """The command that started it; ends at once when detached."""
     port: int
-    """The emulator's; the model simulator has the next one."""
+    """The emulator's; the model simulator has the next one, the VNPAY simulator the one after."""
     typical_seconds: float
     """How long an image usually takes, from the submit to the file."""
     routes: tuple[Route, ...]
@@ -61,6 +63,11 @@ class State(BaseModel):
     def simulator_url(self) -> str:
         """The endpoint of the image models; its controls are under /_control."""
         return f"http://127.0.0.1:{self.port + 1}"
+
+    @property
+    def gateway_url(self) -> str:
+        """Where VNPAY is simulated; its controls are under /_control."""
+        return f"http://127.0.0.1:{self.port + 2}"
 
     @property
     def up(self) -> bool:

@@ -22,6 +22,7 @@ from common.jobs import Image, Job, JobStatus
 from common.models.answers import PNG_SIGNATURE
 from common.models.spec import Size
 from common.pacing import Line, Slot, pushed, taken
+from common.payments import Payment
 from common.ports import Clock, JobPage, User
 from common.routes import Route
 
@@ -64,11 +65,12 @@ class CountedIds:
 
 @dataclass(frozen=True)
 class MemoryTables:
-    """What the job and user stores share, as they do in DynamoDB."""
+    """What the stores share, as they do in DynamoDB."""
 
     jobs: dict[str, Job] = field(default_factory=dict)
     users: dict[str, User] = field(default_factory=dict)
     ledger: dict[tuple[str, str], LedgerEntry] = field(default_factory=dict)
+    payments: dict[str, Payment] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
     def move(self, entry: LedgerEntry, *, active_jobs_max: int | None = None) -> None:

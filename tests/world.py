@@ -10,15 +10,34 @@ from typing import Any, TypeVar, cast
 
 from common import credits as ledger
 from common.api import SubmitRequest
+from common.api_money import PaymentRequest
 from common.credits import EntryKind, LedgerEntry
 from common.jobs import Job, JobStatus
 from common.pacing import Pacer
+from common.payments import Payment, PaymentStatus
 from common.ports import User
 from common.routes import Route
-from common.services import AccountsServices, StatusServices, SubmitServices, WorkerServices
-from common.settings import AccountsSettings, StatusSettings, SubmitSettings, WorkerSettings
+from common.services import (
+    AccountsServices,
+    PaymentsServices,
+    StatusServices,
+    SubmitServices,
+    SweepServices,
+    WorkerServices,
+)
+from common.settings import (
+    AccountsSettings,
+    Package,
+    PaymentsSettings,
+    StatusSettings,
+    SubmitSettings,
+    SweepSettings,
+    WorkerSettings,
+)
 from common.sizing import SPARE_DELIVERIES, TIMEOUTS
+from functions.payments.start_payment import start_payment
 from functions.submit.submit_job import submit_job
+from functions.sweep.heal_payments import heal_payments
 from functions.worker.generate_image import Again, Delivery, Outcome, generate_image
 from tests.fakes import (
     CountedIds,
@@ -32,6 +51,7 @@ from tests.fakes import (
     MemoryUserStore,
     Message,
 )
+from tests.fakes_money import MERCHANT, FakeGateway, MemoryLedger, MemoryPaymentStore
 
 CORE = Route(model="stability.stable-image-core-v1:1", region="us-west-2")
 ULTRA = Route(model="stability.stable-image-ultra-v1:1", region="us-west-2")
@@ -39,6 +59,8 @@ TITAN = Route(model="amazon.titan-image-generator-v2:0", region="us-east-1")
 PROMPT = "a lighthouse at dawn"
 CORE_COST = 2
 CREDITS = 50
+SMALL = Package(package="small", credits=20, price_vnd=26_000)
+LARGE = Package(package="large", credits=400, price_vnd=520_000)
 
 Port = TypeVar("Port")
 
@@ -104,6 +126,10 @@ class World:
         self.tables = MemoryTables()
         self.jobs = MemoryJobStore(self.tables)
         self.users = MemoryUserStore(self.tables)
+        self.payments = MemoryPaymentStore(self.tables)
+        self.ledger = MemoryLedger(self.tables)
+        self.gateway = FakeGateway()
+        self.merchant = MERCHANT
         self.queue = MemoryQueue(self.clock, visibility_seconds=TIMEOUTS.visibility_seconds)
         self.images = MemoryImages()
         self.lines = MemoryLines()
@@ -139,6 +165,17 @@ class World:
             ledger_table="Ledger",
             welcome_credits=welcome_credits,
         )
+        money = {
+            "home_region": "ap-southeast-1",
+            "payments_table": "Payments",
+            "users_table": "Users",
+            "ledger_table": "Ledger",
+            "vnpay_parameter": "/imagify/vnpay",
+        }
+        self.payments_settings = PaymentsSettings.model_validate(
+            {**money, "packages": (SMALL, LARGE), "page_url": ""}
+        )
+        self.sweep_settings = SweepSettings.model_validate(money)
 
     def submit_services(self) -> SubmitServices:
         return SubmitServices(
@@ -181,9 +218,54 @@ class World:
         return AccountsServices(
             settings=self.accounts_settings,
             users=mortal("users", self.users, self.fate),
+            ledger=mortal("ledger", self.ledger, self.fate),
             now=self.clock,
             new_id=self.ids,
         )
+
+    def payments_services(self) -> PaymentsServices:
+        return PaymentsServices(
+            settings=self.payments_settings,
+            payments=mortal("payments", self.payments, self.fate),
+            merchant=lambda: self.merchant,
+            now=self.clock,
+            new_id=self.ids,
+        )
+
+    def sweep_services(self) -> SweepServices:
+        return SweepServices(
+            settings=self.sweep_settings,
+            payments=mortal("payments", self.payments, self.fate),
+            gateway=mortal("gateway", self.gateway, self.fate),
+            now=self.clock,
+            new_id=self.ids,
+        )
+
+    def sweep(self) -> int:
+        """Sweep as the handler does, with time enough."""
+        return heal_payments(self.sweep_services(), seconds_left=lambda: 55)
+
+    def buy(
+        self, user_id: str = "usr_ann", *, key: str = "buy-1", package: str = "small", **asked: Any
+    ) -> Payment:
+        """Begin a payment as the handler does."""
+        given = self.payments_services()
+        return start_payment(
+            PaymentRequest(package=package, **asked),
+            user_id=user_id,
+            key=key,
+            ip_address="203.0.113.7",
+            packages=given.settings.packages,
+            payments=given.payments,
+            merchant=given.merchant,
+            now=given.now(),
+        )
+
+    def payment(self, txn_ref: str) -> Payment:
+        """The payment as it is stored."""
+        payment = self.payments.get(txn_ref)
+        assert payment is not None
+        return payment
 
     def person(self, user_id: str = "usr_ann", *, available: int = CREDITS) -> str:
         """A user with credits that the ledger explains."""
@@ -276,7 +358,7 @@ class World:
         return [kind for kind in kinds if kind is not EntryKind.GRANT]
 
     def audit(self) -> None:
-        """Every balance is the sum of its entries, and every hold is where its job says."""
+        """Every balance is the sum of its entries, which are what jobs and payments say."""
         for user in self.tables.users.values():
             entries = self.entries(user.user_id)
             jobs = [job for job in self.tables.jobs.values() if job.user_id == user.user_id]
@@ -288,6 +370,17 @@ class World:
             for job in jobs:
                 found = sorted(entry.kind for entry in entries if entry.job_id == job.job_id)
                 assert found == sorted(RESOLVED[job.status])
+        for payment in self.tables.payments.values():
+            own = [each for each in self.tables.ledger.values() if each.txn_ref == payment.txn_ref]
+            assert {each.user_id for each in own} <= {payment.user_id}
+            assert [each.kind for each in own].count(EntryKind.TOP_UP) == (
+                payment.status in CREDITED
+            )
+            kept = 0 if payment.status not in CREDITED else payment.credits
+            if payment.status in (PaymentStatus.REFUNDING, PaymentStatus.REFUNDED):
+                assert payment.refund is not None
+                kept -= payment.refund.credits
+            assert sum(each.available for each in own) == kept
 
 
 RESOLVED: dict[JobStatus, list[EntryKind]] = {
@@ -299,3 +392,6 @@ RESOLVED: dict[JobStatus, list[EntryKind]] = {
     JobStatus.CANCELED: [EntryKind.HOLD, EntryKind.RELEASE],
 }
 """The ledger entries of a job in each state."""
+
+CREDITED = (PaymentStatus.PAID, PaymentStatus.REFUNDING, PaymentStatus.REFUNDED)
+"""Where a payment has topped up."""

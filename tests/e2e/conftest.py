@@ -17,9 +17,11 @@ import pytest
 from sandbox import run
 from sandbox.people import People, Person, new_password
 from sandbox.places import REPOSITORY, Places
-from sandbox.ports import free_pair
+from sandbox.ports import free_ports
 from sandbox.processes import alive
 from sandbox.state import Outputs, State, read
+from tests.e2e.shop import Sweep
+from tests.e2e.vnpay import Vnpay
 
 MODEL_LATENCY_SECONDS = 1.0
 HOME = REPOSITORY / ".sandbox" / "tests"
@@ -74,7 +76,7 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
     # Whoever ends the tests in the midst of things gets the same tidy end as with Ctrl-C.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     places = Places(HOME / str(os.getpid()))
-    options = run.Options(port=free_pair(), model_latency_seconds=MODEL_LATENCY_SECONDS)
+    options = run.Options(port=free_ports(), model_latency_seconds=MODEL_LATENCY_SECONDS)
     state = run.start(places, os.environ, options, tell=lambda _step: None, foreground=True)
     try:
         yield Sandbox(state, places)
@@ -130,6 +132,23 @@ def control(sandbox: Sandbox) -> Iterator[httpx.Client]:
         client.post("/reset").raise_for_status()
         yield client
         client.post("/reset").raise_for_status()
+
+
+@pytest.fixture
+def vnpay(sandbox: Sandbox) -> Iterator[Vnpay]:
+    """The gateway, quick and patient; it behaves again after each test."""
+    vnpay = Vnpay(sandbox.state.gateway_url)
+    vnpay.behave()
+    vnpay.settings(retry_seconds=1, query_gap_seconds=0, ipn_delay_seconds=0.1, refund_seconds=0)
+    yield vnpay
+    vnpay.behave()
+    vnpay.close()
+
+
+@pytest.fixture
+def sweep(sandbox: Sandbox) -> Sweep:
+    """The deployed sweep, to be run at will."""
+    return Sweep(sandbox.state)
 
 
 def _require_installed() -> None:

@@ -20,6 +20,7 @@ from tests.e2e.conftest import Sandbox, SignedIn
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_sts import STSClient
 
 STATUS = "functions.status.handler.handler"
 POLICY = "what-it-may"
@@ -40,12 +41,6 @@ class Iam(Protocol):
     def delete_role_policy(self, **parameters: str) -> object: ...
 
     def delete_role(self, **parameters: str) -> object: ...
-
-
-class Sts(Protocol):
-    """What is called of STS."""
-
-    def assume_role(self, **parameters: str) -> Mapping[str, Any]: ...
 
 
 class Lambda(Protocol):
@@ -94,7 +89,7 @@ def role(sandbox: Sandbox, iam: Iam) -> Iterator[Role]:
     }
     made = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document([trust]))
     settings = client_settings(sandbox.state.emulator_url)
-    sts: Sts = boto3.client("sts", **settings)
+    sts: STSClient = boto3.client("sts", **settings)
     given = sts.assume_role(RoleArn=made["Role"]["Arn"], RoleSessionName="test")["Credentials"]
     settings["aws_access_key_id"] = given["AccessKeyId"]
     settings["aws_secret_access_key"] = given["SecretAccessKey"]

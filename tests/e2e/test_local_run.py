@@ -14,7 +14,7 @@ import pytest
 from PIL import Image
 
 from sandbox.places import REPOSITORY, Places
-from sandbox.ports import free_pair
+from sandbox.ports import free_ports
 from sandbox.processes import alive
 from sandbox.run import stop_parts
 from sandbox.state import State, read
@@ -102,7 +102,7 @@ def test_generate_says_in_one_sentence_what_was_refused(sandbox: Sandbox, tmp_pa
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_up_stops_everything_on_a_signal(home: Path, ending: signal.Signals) -> None:
     with subprocess.Popen(
-        [REPOSITORY / "bin" / "imagify", "up", "--port", str(free_pair())],
+        [REPOSITORY / "bin" / "imagify", "up", "--port", str(free_ports())],
         env=os.environ | {"IMAGIFY_STATE_DIR": str(home)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -118,7 +118,7 @@ def test_up_stops_everything_on_a_signal(home: Path, ending: signal.Signals) -> 
 
 
 def test_up_after_a_kill_clears_what_was_left(home: Path) -> None:
-    port = str(free_pair())
+    port = str(free_ports())
     with subprocess.Popen(
         [REPOSITORY / "bin" / "imagify", "up", "--port", port],
         env=os.environ | {"IMAGIFY_STATE_DIR": str(home)},

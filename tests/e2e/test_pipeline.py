@@ -12,11 +12,12 @@ import httpx
 import pytest
 
 from benchmarks.burst import JOBS, burst
+from infra.config import Config
 from sandbox.clients import client_settings
-from sandbox.configuration import WELCOME_CREDITS
 from tests.e2e.conftest import MODEL_LATENCY_SECONDS, Sandbox, SignedIn
 
 END_SECONDS_MAX = 90
+WELCOME_CREDITS = Config().welcome_credits
 OpenApi = Callable[[SignedIn | None], httpx.Client]
 
 

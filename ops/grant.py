@@ -1,0 +1,63 @@
+"""`imagify grant`: credits from the house."""
+
+# ruff: noqa: PLC0415 - --help is quick: what a command needs is imported when it runs
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from typer import Argument, Option
+
+from ops.options import DryRun, Json, Profile, Reason, Region, StackName
+
+CREDITS_MAX = 100_000
+"""More than anybody means to give at once."""
+
+
+def grant(
+    email: Annotated[str, Argument(metavar="EMAIL", help="Whom to give them.")],
+    number: Annotated[int, Argument(metavar="N", min=1, max=CREDITS_MAX, help="How many credits.")],
+    *,
+    reason: Reason,
+    key: Annotated[
+        str | None,
+        Option(metavar="K", help=r"The same key grants once.  \[default: a new one]"),
+    ] = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    stack_name: StackName = None,
+    region: Region = None,
+    profile: Profile = None,
+) -> int:
+    """Give a person credits; the ledger says who gave them and why."""
+    import json
+    import uuid
+    from datetime import UTC, datetime
+
+    from ops.money import find_user, give
+    from ops.stack import Stack, Where
+    from ops.terminal import ERR, OUT
+
+    stack = Stack(Where(stack=stack_name, region=region, profile=profile))
+    user = find_user(email, stack.users)
+    chosen = key or uuid.uuid4().hex
+    if not dry_run:
+        give(
+            user,
+            number,
+            key=chosen,
+            by=stack.operator,
+            reason=reason,
+            ledger=stack.ledger,
+            now=datetime.now(UTC),
+        )
+        user = find_user(email, stack.users)
+    available = user.balance.available
+    if as_json:
+        facts = {"email": user.email, "user_id": user.user_id, "granted": number, "key": chosen}
+        OUT.out(json.dumps({**facts, "dry_run": dry_run, "available": available}, indent=2))
+    elif dry_run:
+        ERR.print(f"{user.email} has {available} credits and would be given {number}.")
+    else:
+        ERR.print(f"{user.email} has {available} credits now. The same again: --key {chosen}")
+    return 0

@@ -1,0 +1,22 @@
+"""The API of the local run, as the person whom the command line signs in."""
+
+from __future__ import annotations
+
+from ops.client import Client
+from sandbox.errors import SandboxError
+from sandbox.people import LOCAL_PERSON, People, Person
+from sandbox.state import Outputs, State
+
+
+def local_client(state: State) -> Client:
+    """Sign you@example.com in. Raises SandboxError."""
+    people = People(state.emulator_url, outputs_of(state))
+    token = people.sign_in(Person(LOCAL_PERSON, state.person_password))
+    return Client(state.api_url or "", token)
+
+
+def outputs_of(state: State) -> Outputs:
+    """The stack's outputs. Raises SandboxError while there are none."""
+    if state.outputs is None:
+        raise SandboxError("The local run is not ready.")
+    return state.outputs

@@ -1,0 +1,21 @@
+"""Options that several commands have."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from typer import Option
+
+Json = Annotated[bool, Option("--json", help="Print the result for programs.")]
+DryRun = Annotated[bool, Option("--dry-run", help="Say what would be done, and do nothing.")]
+Reason = Annotated[str, Option(metavar="WHY", help="Why; kept with what is done.")]
+StackName = Annotated[
+    str | None,
+    Option("--stack", metavar="NAME", help=r"A stack on AWS.  \[default: the local run]"),
+]
+Region = Annotated[
+    str | None, Option(metavar="R", help="Where that stack is, such as ap-southeast-1.")
+]
+Profile = Annotated[
+    str | None, Option(metavar="P", help="Credentials by their name in your AWS configuration.")
+]

@@ -1,0 +1,135 @@
+"""A deployed stack as an operator reaches it: the local run, or one in an AWS account."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+from pydantic import ValidationError
+
+from common.aws.dynamo_ledger import DynamoLedger
+from common.aws.dynamo_payments import DynamoPaymentStore
+from common.aws.dynamo_users import DynamoUserStore
+from common.aws.ssm_merchant import SsmMerchant
+from common.vnpay_gateway import HttpGateway
+from sandbox.clients import client_settings
+from sandbox.errors import SandboxError
+from sandbox.places import Places
+from sandbox.run import find
+from sandbox.state import Outputs
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_ssm import SSMClient
+    from mypy_boto3_sts import STSClient
+
+
+class StackError(SandboxError):
+    """The stack cannot be reached."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """Which stack is meant; without a name, the local run."""
+
+    stack: str | None = None
+    region: str | None = None
+    profile: str | None = None
+
+
+class Stack:
+    """The stores of one stack, with the credentials of whoever operates it."""
+
+    def __init__(self, where: Where) -> None:
+        """Find the stack. Raises SandboxError when there is none, or nobody may look."""
+        if where.stack is None:
+            self._open_local_run(where)
+        else:
+            self._open_on_aws(where, where.stack)
+
+    def _open_local_run(self, where: Where) -> None:
+        if where.region or where.profile:
+            raise StackError("--region and --profile go with --stack; the local run needs neither.")
+        state = find(Places.from_env(os.environ))
+        assert state.outputs is not None
+        self.name = "the local run"
+        self.outputs = state.outputs
+        self._session = boto3.session.Session()
+        self._settings: dict[str, Any] = dict(client_settings(state.emulator_url))
+
+    def _open_on_aws(self, where: Where, stack: str) -> None:
+        if where.region is None:
+            raise StackError("Say where the stack is: --region, such as ap-southeast-1.")
+        self.name = f"{stack} in {where.region}"
+        try:
+            self._session = boto3.session.Session(
+                profile_name=where.profile, region_name=where.region
+            )
+            self._settings = {}
+            answer = self._session.client("cloudformation").describe_stacks(StackName=stack)
+        except (BotoCoreError, ClientError) as error:
+            raise StackError(f"The stack {self.name} cannot be looked at: {error}") from error
+        outputs = answer["Stacks"][0].get("Outputs", [])
+        try:
+            self.outputs = Outputs.model_validate(
+                {output["OutputKey"]: output["OutputValue"] for output in outputs}
+            )
+        except ValidationError as error:
+            missing = ", ".join(str(item["loc"][0]) for item in error.errors())
+            raise StackError(f"{self.name} has no output named {missing}.") from error
+
+    @property
+    def dynamodb(self) -> DynamoDBClient:
+        """Its tables' service."""
+        client: DynamoDBClient = self._session.client("dynamodb", **self._settings)
+        return client
+
+    @property
+    def s3(self) -> S3Client:
+        """Its images' service."""
+        client: S3Client = self._session.client("s3", **self._settings)
+        return client
+
+    @property
+    def operator(self) -> str:
+        """Who is operating, as AWS knows them."""
+        client: STSClient = self._session.client("sts", **self._settings)
+        return client.get_caller_identity()["Arn"]
+
+    @property
+    def users(self) -> DynamoUserStore:
+        """Its people."""
+        return DynamoUserStore(
+            self.dynamodb,
+            users_table=self.outputs.UsersTable,
+            ledger_table=self.outputs.LedgerTable,
+        )
+
+    @property
+    def ledger(self) -> DynamoLedger:
+        """Its ledger."""
+        return DynamoLedger(
+            self.dynamodb,
+            users_table=self.outputs.UsersTable,
+            ledger_table=self.outputs.LedgerTable,
+        )
+
+    @property
+    def payments(self) -> DynamoPaymentStore:
+        """Its payments."""
+        return DynamoPaymentStore(
+            self.dynamodb,
+            payments_table=self.outputs.PaymentsTable,
+            users_table=self.outputs.UsersTable,
+            ledger_table=self.outputs.LedgerTable,
+        )
+
+    @property
+    def gateway(self) -> HttpGateway:
+        """VNPAY, as its merchant."""
+        client: SSMClient = self._session.client("ssm", **self._settings)
+        return HttpGateway(SsmMerchant(client, parameter=self.outputs.VnpayParameter))
