@@ -21,13 +21,12 @@ def audit(
     import json
     from dataclasses import asdict
 
-    from ops.read_books import BooksReader
     from ops.stack import Stack, Where
     from ops.terminal import ERR, OUT, Steps
 
     stack = Stack(Where(stack=stack_name, region=region, profile=profile))
     with Steps() as steps:
-        books, found = BooksReader(stack).discrepancies(steps)
+        books, found = stack.books.discrepancies(steps)
     counts = {
         "users": len(books.users),
         "entries": len(books.entries),

@@ -39,12 +39,11 @@ def list_payments(
     profile: Profile = None,
 ) -> int:
     """List all payments, newest first."""
-    from ops.read_books import BooksReader
     from ops.stack import Stack, Where
     from ops.terminal import OUT
 
-    reader = BooksReader(Stack(Where(stack=stack_name, region=region, profile=profile)))
-    found = [each for each in reader.payments() if status in (None, each.status)]
+    stack = Stack(Where(stack=stack_name, region=region, profile=profile))
+    found = [each for each in stack.books.payments() if status in (None, each.status)]
     found.sort(key=lambda each: each.created_at, reverse=True)
     if as_json:
         OUT.out(json.dumps([_facts(each) for each in found], indent=2))

@@ -17,10 +17,11 @@ from common.jobs import Job
 from common.payments import Payment
 from common.ports import User
 from ops.books import Books, Discrepancy, audit
-from ops.stack import Stack
+from sandbox.state import Outputs
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_s3 import S3Client
 
 TRIES = 5
 PAUSE_SECONDS = 0.5
@@ -34,10 +35,17 @@ Item = Mapping[str, Any]
 class BooksReader:
     """The books of one stack."""
 
-    def __init__(self, stack: Stack, *, sleep: Callable[[float], None] = time.sleep) -> None:
-        self._outputs = stack.outputs
-        self._dynamodb: DynamoDBClient = stack.dynamodb
-        self._s3 = stack.s3
+    def __init__(
+        self,
+        outputs: Outputs,
+        *,
+        dynamodb: DynamoDBClient,
+        s3: S3Client,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._outputs = outputs
+        self._dynamodb = dynamodb
+        self._s3 = s3
         self._sleep = sleep
 
     def discrepancies(self, tell: Tell) -> tuple[Books, list[Discrepancy]]:

@@ -15,6 +15,7 @@ from common.aws.dynamo_payments import DynamoPaymentStore
 from common.aws.dynamo_users import DynamoUserStore
 from common.aws.ssm_merchant import SsmMerchant
 from common.vnpay_gateway import HttpGateway
+from ops.read_books import BooksReader
 from sandbox.clients import client_settings
 from sandbox.errors import SandboxError
 from sandbox.places import Places
@@ -89,10 +90,10 @@ class Stack:
         return client
 
     @property
-    def s3(self) -> S3Client:
-        """Its images' service."""
-        client: S3Client = self._session.client("s3", **self._settings)
-        return client
+    def books(self) -> BooksReader:
+        """Its books."""
+        s3: S3Client = self._session.client("s3", **self._settings)
+        return BooksReader(self.outputs, dynamodb=self.dynamodb, s3=s3)
 
     @property
     def operator(self) -> str:
