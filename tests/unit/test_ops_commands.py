@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from common.errors import NotFound
 from ops import cli
 from ops.client import ApiError
 from ops.follow import Task
@@ -37,12 +38,32 @@ def fails(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int:
 def test_a_command_that_needs_the_run_says_how_to_start_it(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    for command in (["status"], ["generate", "a fox"]):
+    money = (["buy", "small"], ["audit"], ["payments", "list"], ["payments", "show", "IMG1"])
+    for command in (["status"], ["generate", "a fox"], *money):
         assert cli.main(command) == 3
         out, err = capsys.readouterr()
         assert out == ""
         assert err.startswith("imagify: The local run is not up. Start it: bin/imagify up")
         assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--stack", "Imagify"], "Say where the stack is: --region"),
+        (["--region", "ap-southeast-1"], "--region and --profile go with --stack"),
+        (["--profile", "ops"], "--region and --profile go with --stack"),
+        (
+            ["--stack", "Imagify", "--region", "ap-southeast-1", "--profile", "nobody"],
+            "The stack Imagify in ap-southeast-1 cannot be looked at",
+        ),
+    ],
+)
+def test_an_operator_says_which_stack_or_none(
+    options: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["audit", *options]) == 1
+    assert capsys.readouterr().err.startswith(f"imagify: {sentence}")
 
 
 def test_status_tells_programs_too(capsys: pytest.CaptureFixture[str]) -> None:
@@ -68,6 +89,14 @@ def test_down_is_fine_when_nothing_runs(capsys: pytest.CaptureFixture[str]) -> N
         ["up", "--model-latency", "-1"],
         ["up", "--model-rate", "0"],
         ["up", "--model-rate", "nan"],
+        ["grant", "ann@example.com", "5"],
+        ["grant", "ann@example.com", "0", "--reason", "x"],
+        ["grant", "ann@example.com", "100001", "--reason", "x"],
+        ["payments", "fly"],
+        ["payments", "refund", "IMG1"],
+        ["payments", "refund", "IMG1", "--reason", "x", "--credits", "0"],
+        ["payments", "confirm", "IMG1", "--reason", "x"],
+        ["payments", "close", "IMG1"],
     ],
 )
 def test_wrong_usage_is_told_and_ends_with_2(
@@ -81,7 +110,13 @@ def test_wrong_usage_is_told_and_ends_with_2(
     assert len(err.splitlines()) == 1
 
 
-@pytest.mark.parametrize("command", [[], ["up"], ["down"], ["status"], ["generate"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *([], ["up"], ["down"], ["status"], ["generate"], ["buy"], ["grant"], ["audit"]),
+        *(["payments"], ["payments", "refund"]),
+    ],
+)
 def test_help_is_quick_for_it_imports_nothing_but_itself(command: list[str]) -> None:
     heavy = {"boto3", "botocore", "common", "httpx", "tenacity"}
     program = (
@@ -163,6 +198,7 @@ def test_every_option_of_up_reaches_the_run(monkeypatch: pytest.MonkeyPatch) -> 
         (ApiError("No. (code)", status=400, code="code"), "imagify: No. (code)"),
         (OSError(28, "No space left on device"), "imagify: [Errno 28] No space left on device"),
         (SandboxError("Broken."), "imagify: Broken."),
+        (NotFound("There is none."), "imagify: There is none."),
         (
             ValueError("odd"),
             "imagify: ValueError: odd (a bug of ours; IMAGIFY_DEBUG=1 shows where)",
