@@ -157,10 +157,8 @@ class MerchantApi:
         if left == 0:
             raise ApiError("94", "Refunded already")
         kind, amount = values["vnp_TransactionType"], int(values["vnp_Amount"])
-        if kind == FULL_REFUND and not amount == left == ended.amount:
-            raise ApiError("03", "A full refund must be of the whole amount, and the only one")
-        if amount > left:
-            raise ApiError("03", f"The amount is more than is left, {left}")
+        if amount > left or (kind == FULL_REFUND and amount != ended.amount):
+            raise ApiError("03", f"The amount does not fit: {left} is left of {ended.amount}")
         refund = Refund(
             at=now,
             transaction_no=state.next_number(),

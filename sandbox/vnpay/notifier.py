@@ -92,12 +92,11 @@ class Notifier:
             await self._tell_first(transaction, ended, plan)
         finally:
             told.set()
-        attempt = 1
-        while attempt < state.behaviour.tries_max and not transaction.confirmed:
+        for attempt in range(2, state.behaviour.tries_max + 1):
             await asyncio.sleep(state.behaviour.retry_seconds)
-            if not transaction.confirmed:
-                attempt += 1
-                await self._notify(transaction, ended, attempt=attempt)
+            if transaction.confirmed:
+                return
+            await self._notify(transaction, ended, attempt=attempt)
 
     async def _tell_first(self, transaction: Transaction, ended: Ended, plan: Plan) -> None:
         merchant = self._state.merchant

@@ -15,7 +15,8 @@ import pytest
 
 from sandbox.bedrock.behaviour import Behaviour, Fault, Faults, Misbehaviour
 from sandbox.bedrock.quota import SECOND_NS, Quota, starts_in_window_max
-from sandbox.bedrock.server import listen, simulator_in_thread
+from sandbox.bedrock.server import simulator_in_thread
+from sandbox.loopback import listen
 
 CORE = "stability.stable-image-core-v1:1"
 ROUTE = f"{CORE}@us-west-2"
