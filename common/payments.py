@@ -247,13 +247,15 @@ def begin_refund(
 ) -> tuple[Payment, LedgerEntry]:
     """Take so many of the payment's credits back, to have their price paid back.
 
-    Raises Conflict when there is nothing to refund, or the credits have no price in whole VND.
+    A part's price is rounded down to whole VND. Raises Conflict when there is nothing to refund.
     """
     if payment.status is not PaymentStatus.PAID:
         raise Conflict(f"This payment is {payment.status}; only a paid one is refunded.")
     if not 1 <= number_of_credits <= payment.credits:
         raise Conflict(f"This payment bought {payment.credits} credits.")
     amount_vnd = payment.amount_vnd * number_of_credits // payment.credits
+    if amount_vnd == 0:
+        raise Conflict(f"{number_of_credits} credits of this payment cost less than 1 VND.")
     refund = Refund(
         number=payment.refund.number + 1 if payment.refund else 1,
         request_id=request_id,

@@ -158,9 +158,7 @@ def read_notification(raw_query: str, merchant: Merchant) -> Notification:
     signed = sorted((name, value) for name, value in fields.items() if name not in _UNSIGNED)
     filled = [(name, value) for name, value in signed if value]
     readings = [_query_text(filled), _query_text(signed)]
-    if not _HASH.fullmatch(given) or not any(
-        _same(given, _signature(text, merchant)) for text in readings
-    ):
+    if not _HASH.fullmatch(given) or not any(_same(given, text, merchant) for text in readings):
         raise BadSignature("This is not signed by VNPAY.")
     if fields.get("vnp_TmnCode") != merchant.tmn_code:
         raise BadSignature("This is for another merchant.")
@@ -248,7 +246,7 @@ def read_answer(
     signed = _QUERY_ANSWERED if querying else _REFUND_ANSWERED
     text = "|".join(values.get(name, "") for name in signed.split())
     given = values.get("SecureHash", "")
-    if not _HASH.fullmatch(given) or not _same(given, _signature(text, merchant)):
+    if not _HASH.fullmatch(given) or not _same(given, text, merchant):
         raise BadSignature("This answer is not signed by VNPAY.")
     for name in ("Command", "TmnCode", "TxnRef"):
         if values.get(name) != request[f"vnp_{name}"]:
@@ -289,8 +287,8 @@ def _signed(fields: Mapping[str, str], signed: str, merchant: Merchant) -> dict[
 
 def _fields(raw_query: str) -> dict[str, str]:
     """The `vnp_` parameters. Raises BadSignature for what no gateway would send."""
-    if len(raw_query) > QUERY_CHARS_MAX:
-        raise BadSignature("This is longer than anything that VNPAY sends.")
+    if len(raw_query) > QUERY_CHARS_MAX or not raw_query.isascii():
+        raise BadSignature("This is longer than anything that VNPAY sends, or no query at all.")
     try:
         pairs = parse_qsl(
             raw_query, keep_blank_values=True, errors="strict", max_num_fields=FIELDS_MAX
@@ -314,8 +312,12 @@ def _signature(text: str, merchant: Merchant) -> str:
     return hmac.new(key, text.encode(), hashlib.sha512).hexdigest()
 
 
-def _same(given: str, expected: str) -> bool:
-    return hmac.compare_digest(given.lower(), expected)
+def _same(given: str, text: str, merchant: Merchant) -> bool:
+    """Whether that is the text's hash."""
+    try:
+        return hmac.compare_digest(given.lower(), _signature(text, merchant))
+    except UnicodeEncodeError:  # half a character, which no text that was signed has
+        return False
 
 
 def _hundredths(amount_vnd: int) -> str:

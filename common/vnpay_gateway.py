@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -33,9 +34,6 @@ class HttpGateway:
 
     def __init__(self, merchant: MerchantReader) -> None:
         self._merchant = merchant
-        self._http = urllib3.PoolManager(
-            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS), retries=False
-        )
 
     def query(self, payment: Payment, *, request_id: str, now: datetime) -> ApiAnswer:
         """Send a querydr."""
@@ -63,26 +61,41 @@ class HttpGateway:
         except BadSignature as error:
             raise GatewaySilent(error.message) from None
 
-    def _post(self, url: str, request: Mapping[str, str]) -> Mapping[str, Any]:
+    @staticmethod
+    def _post(url: str, request: Mapping[str, str]) -> Mapping[str, Any]:
+        timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
         try:
-            answer = self._http.request(
-                "POST", url, json=dict(request), redirect=False, preload_content=False
-            )
-            try:
-                content = answer.read(ANSWER_BYTES_MAX, decode_content=True)
-            finally:
-                answer.release_conn()
+            # Questions are minutes apart: a connection that was kept would be half closed by then.
+            with urllib3.PoolManager(timeout=timeout, retries=False) as http:
+                answer = http.request(
+                    "POST", url, json=dict(request), redirect=False, preload_content=False
+                )
+                content = _read(answer)
         except urllib3.exceptions.HTTPError as error:
             raise GatewaySilent(f"VNPAY did not answer: {type(error).__name__}.") from error
         if answer.status != HTTP_OK:
             raise GatewaySilent(f"VNPAY answered {answer.status}.")
         try:
             values = json.loads(content)
-        except ValueError:
+        except (ValueError, RecursionError):
             raise GatewaySilent("VNPAY's answer is no JSON.") from None
         if not isinstance(values, dict):
             raise GatewaySilent("VNPAY's answer is no JSON object.")
         return values
+
+
+def _read(answer: urllib3.BaseHTTPResponse) -> bytes:
+    """The whole body, within its limits."""
+    deadline = time.monotonic() + READ_SECONDS
+    content = b""
+    try:
+        while chunk := answer.read1(ANSWER_BYTES_MAX, decode_content=True):
+            content += chunk
+            if len(content) > ANSWER_BYTES_MAX or time.monotonic() > deadline:
+                raise GatewaySilent("VNPAY's answer does not end.")
+    finally:
+        answer.close()
+    return content
 
 
 def _inquiry(payment: Payment, request_id: str, now: datetime) -> Inquiry:

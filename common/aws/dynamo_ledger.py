@@ -64,10 +64,12 @@ class DynamoLedger:
             transact(self._client, writes, sleep=self._sleep)
         except Refused as refused:
             met_user, met_entry = refused.items
-            if met_entry and same_move(entry_from(met_entry), entry):
-                return
+            if met_entry:
+                if same_move(entry_from(met_entry), entry):
+                    return
+                raise StaleWrite(f"{entry.entry_id} was written before, otherwise.") from refused
             if met_user == {}:
                 raise NotFound("There is no such user.", code="unknown_user") from refused
             if met_user:
                 apply(balance_from(met_user), entry, active_jobs_max=None)
-            raise StaleWrite(f"{entry.entry_id} is in the ledger, with something else.") from None
+            raise StaleWrite(f"The balance changed while {entry.entry_id} was written.") from None

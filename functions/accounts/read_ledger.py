@@ -49,7 +49,7 @@ def read_ledger(
 
     A write of an entry does not know the balance, so it is reckoned backwards: after the newest
     entry there is what the user has, and before each entry what it moved less. Raises
-    Unauthenticated for no such user, StaleWrite when the balance moves at every look.
+    Unauthenticated for no such user, StaleWrite when credits move at every look.
     """
     if after is None:
         page, available, held = _newest(user_id, limit, users, ledger)
@@ -68,13 +68,13 @@ def read_ledger(
 def _newest(
     user_id: str, limit: int, users: UserReader, ledger: LedgerReader
 ) -> tuple[EntryPage, int, int]:
-    """The newest entries and the balance after them: the same before and after they were read."""
-    user = users.get(user_id)
+    """The newest entries and the balance after them: no entry came while the balance was read."""
+    page = ledger.page(user_id, limit=limit)
     for _try in range(TRIES):
+        user = users.get(user_id)
         if user is None:
             raise Unauthenticated("There is no such user any more; sign in again.")
-        page = ledger.page(user_id, limit=limit)
-        before, user = user, users.get(user_id)
-        if user is not None and user.balance == before.balance:
+        before, page = page, ledger.page(user_id, limit=limit)
+        if page == before:
             return page, user.balance.available, user.balance.held
-    raise StaleWrite("The balance moved at every look.")
+    raise StaleWrite("Credits moved at every look.")

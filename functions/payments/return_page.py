@@ -23,6 +23,10 @@ NOT_PAID = (
     "It was not paid, and no credits were added.",
     "Chưa thanh toán, không có tín dụng nào được cộng.",
 )
+PAID_BACK = (
+    "This payment is being paid back, or has been.",
+    "Khoản thanh toán này đang được hoàn lại hoặc đã được hoàn lại.",
+)
 LOOKING = (
     "VNPAY has not finished with this payment. It will be settled without you.",
     "VNPAY chưa xử lý xong thanh toán này. Bạn không cần làm gì thêm.",
@@ -41,12 +45,12 @@ def return_page(payment: Payment | None, outcome: Outcome | None) -> str:
         said = UNVERIFIED
     elif payment.status is PaymentStatus.PAID:
         said = BOOKED
-    elif outcome is Outcome.PAID:
-        said = PAID
-    elif outcome is Outcome.FAILED:
-        said = NOT_PAID
-    else:
+    elif payment.status in (PaymentStatus.REFUNDING, PaymentStatus.REFUNDED):
+        said = PAID_BACK
+    elif payment.status is PaymentStatus.REVIEW:
         said = LOOKING
+    else:
+        said = {Outcome.PAID: PAID, Outcome.FAILED: NOT_PAID}.get(outcome, LOOKING)
     number = payment.credits if payment else 0
     english, vietnamese = (escape(text.format(credits=number)) for text in said)
     return (

@@ -15,6 +15,8 @@ from common.settings import Package
 
 OPEN_MAX = 10
 """Payments that one user may have open on the pay page at a time."""
+LOOKED_AT = 50
+"""The user's latest payments, among which the open ones are counted."""
 
 
 def start_payment(
@@ -80,11 +82,12 @@ def _package_of(request: PaymentRequest, packages: Sequence[Package]) -> Package
 
 def _require_room(user_id: str, payments: PaymentOpener, now: datetime) -> None:
     """Each open payment will be asked after, so nobody may begin any number of them."""
-    latest = payments.page(user_id, limit=OPEN_MAX).payments
-    if len(latest) == OPEN_MAX and all(payment.payable(now) for payment in latest):
-        first_ends = min(payment.expires_at for payment in latest)
+    latest = payments.page(user_id, limit=LOOKED_AT).payments
+    open_ones = [payment for payment in latest if payment.payable(now)]
+    if len(open_ones) >= OPEN_MAX:
+        first_ends = min(payment.expires_at for payment in open_ones)
         raise TooManyOpenPayments(
-            f"You have {OPEN_MAX} payments open; finish one, or wait until one expires.",
+            f"You have {len(open_ones)} payments open; finish one, or wait until one expires.",
             retry_after_seconds=max(1, int((first_ends - now).total_seconds())),
         )
 

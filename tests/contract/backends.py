@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 import boto3
 import pytest
 from botocore.config import Config
 
-from common.aws.records import from_item, to_item
-from common.credits import EntryKind, LedgerEntry
-from common.ports import JobStore, UserStore
-from common.settings import EMAIL_INDEX, USER_INDEX
+from common.aws.records import entry_from, to_item
+from common.credits import LedgerEntry
+from common.ports import Granter, JobStore, LedgerReader, PaymentStore, UserStore
+from common.settings import DUE_INDEX, EMAIL_INDEX, TIME_INDEX, USER_INDEX
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -39,6 +38,7 @@ REGION: Literal["ap-southeast-1"] = "ap-southeast-1"
 USERS_TABLE = "Users"
 JOBS_TABLE = "Jobs"
 LEDGER_TABLE = "Ledger"
+PAYMENTS_TABLE = "Payments"
 ROUTES_TABLE = "Routes"
 BUCKET = "contract-images"
 VISIBILITY_SECONDS = 30
@@ -54,13 +54,29 @@ class Endpoint:
     region: str = REGION
 
 
+class Books(LedgerReader, Granter, Protocol):
+    """The ledger, read by time and written to by hand."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Stores:
-    """The stores that share tables, and a way to read the ledger that they write."""
+    """The stores that share tables, and a way to read all that they write into the ledger."""
 
     jobs: JobStore
     users: UserStore
+    payments: PaymentStore
+    books: Books
     ledger: Callable[[str], Sequence[LedgerEntry]]
+
+
+@dataclass(frozen=True)
+class Index:
+    """An index of a table; a local one is read consistently."""
+
+    name: str
+    key: list[str]
+    local: bool = False
+    projection: Literal["ALL", "KEYS_ONLY"] = "ALL"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,9 +107,19 @@ class Aws:
 
     def create(self) -> None:
         """Make the tables and the bucket, with the keys and indexes of `infra/storage.py`."""
-        self._table(USERS_TABLE, ["user_id"], {EMAIL_INDEX: ["email"]})
-        self._table(JOBS_TABLE, ["job_id"], {USER_INDEX: ["user_id", "created_at"]})
-        self._table(LEDGER_TABLE, ["user_id", "entry_id"])
+        self._table(USERS_TABLE, ["user_id"], Index(EMAIL_INDEX, ["email"]))
+        self._table(JOBS_TABLE, ["job_id"], Index(USER_INDEX, ["user_id", "created_at"]))
+        self._table(
+            LEDGER_TABLE,
+            ["user_id", "entry_id"],
+            Index(TIME_INDEX, ["user_id", "created_at"], local=True),
+        )
+        self._table(
+            PAYMENTS_TABLE,
+            ["txn_ref"],
+            Index(USER_INDEX, ["user_id", "created_at"]),
+            Index(DUE_INDEX, ["due", "due_at"], projection="KEYS_ONLY"),
+        )
         self._table(ROUTES_TABLE, ["route"])
         self.s3.create_bucket(
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
@@ -114,17 +140,14 @@ class Aws:
             ExpressionAttributeValues=to_item({":user_id": user_id}),
             ConsistentRead=True,
         )
-        return [_entry(from_item(item)) for page in pages for item in page["Items"]]
+        return [entry_from(item) for page in pages for item in page["Items"]]
 
     def close(self) -> None:
         for client in (self.dynamodb, self.sqs, self.s3):
             client.close()
 
-    def _table(
-        self, name: str, key: list[str], indexes: Mapping[str, list[str]] | None = None
-    ) -> None:
-        indexes = indexes or {}
-        attributes = {*key, *(name for key in indexes.values() for name in key)}
+    def _table(self, name: str, key: list[str], *indexes: Index) -> None:
+        attributes = {*key, *(attribute for index in indexes for attribute in index.key)}
         table: dict[str, Any] = {
             "TableName": name,
             "BillingMode": "PAY_PER_REQUEST",
@@ -134,15 +157,15 @@ class Aws:
                 for attribute in sorted(attributes)
             ],
         }
-        if indexes:
-            table["GlobalSecondaryIndexes"] = [
+        for index in indexes:
+            kind = "LocalSecondaryIndexes" if index.local else "GlobalSecondaryIndexes"
+            table.setdefault(kind, []).append(
                 {
-                    "IndexName": index,
-                    "KeySchema": _schema(index_key),
-                    "Projection": {"ProjectionType": "ALL"},
+                    "IndexName": index.name,
+                    "KeySchema": _schema(index.key),
+                    "Projection": {"ProjectionType": index.projection},
                 }
-                for index, index_key in indexes.items()
-            ]
+            )
         self.dynamodb.create_table(**table)
 
 
@@ -179,17 +202,3 @@ def _schema(key: Sequence[str]) -> list[dict[str, str]]:
         {"AttributeName": name, "KeyType": kind}
         for name, kind in zip(key, ("HASH", "RANGE"), strict=False)
     ]
-
-
-def _entry(values: Mapping[str, Any]) -> LedgerEntry:
-    return LedgerEntry(
-        user_id=values["user_id"],
-        entry_id=values["entry_id"],
-        kind=EntryKind(values["kind"]),
-        created_at=datetime.fromisoformat(values["created_at"]),
-        available=int(values["available"]),
-        held=int(values["held"]),
-        active_jobs=int(values["active_jobs"]),
-        job_id=values.get("job_id"),
-        reason=values.get("reason"),
-    )

@@ -19,7 +19,9 @@ import pytest
 from moto import mock_aws
 
 from common.aws.dynamo_jobs import DynamoJobStore
+from common.aws.dynamo_ledger import DynamoLedger
 from common.aws.dynamo_lines import DynamoLines
+from common.aws.dynamo_payments import DynamoPaymentStore
 from common.aws.dynamo_users import DynamoUserStore
 from tests.contract.backends import (
     EMULATOR,
@@ -27,6 +29,7 @@ from tests.contract.backends import (
     LEDGER_TABLE,
     MEMORY,
     MOTO,
+    PAYMENTS_TABLE,
     ROUTES_TABLE,
     USERS_TABLE,
     Aws,
@@ -34,6 +37,7 @@ from tests.contract.backends import (
     Stores,
 )
 from tests.fakes import MemoryJobStore, MemoryLines, MemoryTables, MemoryUserStore
+from tests.fakes_money import MemoryLedger, MemoryPaymentStore
 
 HOST = "127.0.0.1"
 START_SECONDS = 30
@@ -138,6 +142,8 @@ def stores(backend: Aws | None) -> Stores:
         return Stores(
             jobs=MemoryJobStore(tables),
             users=MemoryUserStore(tables),
+            payments=MemoryPaymentStore(tables),
+            books=MemoryLedger(tables),
             ledger=lambda user_id: [
                 entry for entry in tables.ledger.values() if entry.user_id == user_id
             ],
@@ -150,6 +156,13 @@ def stores(backend: Aws | None) -> Stores:
             ledger_table=LEDGER_TABLE,
         ),
         users=DynamoUserStore(backend.dynamodb, users_table=USERS_TABLE, ledger_table=LEDGER_TABLE),
+        payments=DynamoPaymentStore(
+            backend.dynamodb,
+            payments_table=PAYMENTS_TABLE,
+            users_table=USERS_TABLE,
+            ledger_table=LEDGER_TABLE,
+        ),
+        books=DynamoLedger(backend.dynamodb, users_table=USERS_TABLE, ledger_table=LEDGER_TABLE),
         ledger=backend.ledger,
     )
 

@@ -7,17 +7,21 @@ from collections.abc import Callable
 import pytest
 
 from common.aws.dynamo_jobs import DynamoJobStore
+from common.aws.dynamo_ledger import DynamoLedger
 from common.aws.dynamo_lines import DynamoLines
+from common.aws.dynamo_payments import DynamoPaymentStore
 from common.aws.dynamo_users import DynamoUserStore
 from common.aws.s3_images import S3ImageStore
 from common.aws.sqs_queue import SqsJobQueue
-from common.credits import Balance, hold, settle
+from common.credits import Balance, grant, hold, settle
 from common.errors import ServiceFailed
 from common.jobs import ImageRequest, Job
 from common.pacing import Line
+from common.payments import top_up
 from common.ports import User
 from common.routes import Route
 from tests.contract.backends import Aws
+from tests.contract.test_payment_store import a_payment
 from tests.fakes import START
 
 MISSING = "nothing-here"
@@ -30,6 +34,8 @@ JOB = Job(
     cost=1,
     created_at=START,
 )
+PAYMENT = a_payment("ann")
+GIFT = grant("ann", amount=1, cause="gift", reason="", now=START)
 ANN = User(user_id="ann", email="ann@example.com", created_at=START, balance=Balance())
 
 
@@ -41,6 +47,16 @@ def jobs(aws: Aws) -> DynamoJobStore:
 
 def users(aws: Aws) -> DynamoUserStore:
     return DynamoUserStore(aws.dynamodb, users_table=MISSING, ledger_table=MISSING)
+
+
+def payments(aws: Aws) -> DynamoPaymentStore:
+    return DynamoPaymentStore(
+        aws.dynamodb, payments_table=MISSING, users_table=MISSING, ledger_table=MISSING
+    )
+
+
+def ledger(aws: Aws) -> DynamoLedger:
+    return DynamoLedger(aws.dynamodb, users_table=MISSING, ledger_table=MISSING)
 
 
 def lines(aws: Aws) -> DynamoLines:
@@ -68,6 +84,14 @@ def images(aws: Aws) -> S3ImageStore:
         lambda aws: users(aws).get("ann"),
         lambda aws: users(aws).find_by_email(ANN.email),
         lambda aws: users(aws).create(ANN, None),
+        lambda aws: payments(aws).get("ref"),
+        lambda aws: payments(aws).page("ann", limit=1),
+        lambda aws: payments(aws).due(START, limit=1),
+        lambda aws: payments(aws).open(PAYMENT),
+        lambda aws: payments(aws).save(PAYMENT),
+        lambda aws: payments(aws).save(PAYMENT, entry=top_up(PAYMENT, now=START)),
+        lambda aws: ledger(aws).page("ann", limit=1),
+        lambda aws: ledger(aws).add(GIFT),
         lambda aws: queue(aws).send("job", "ann"),
         lambda aws: queue(aws).hide("receipt", seconds=1),
         lambda aws: images(aws).put("images/a.png", b"", width=1, height=1),

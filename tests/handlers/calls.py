@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from tests.world import World
 
@@ -26,6 +26,10 @@ class Context:
     memory_limit_in_mb: int = 512
     invoked_function_arn: str = "arn:aws:lambda:ap-southeast-1:111111111111:function:imagify"
     aws_request_id: str = "request-1"
+    seconds_left: float = 10
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int(self.seconds_left * 1000)
 
 
 @cache
@@ -82,11 +86,13 @@ class Api:
         raw: str | bytes | None = None,
         headers: Mapping[str, str | None] | None = None,
         job_id: str | None = None,
-        query: Mapping[str, str] | None = None,
+        txn_ref: str | None = None,
+        query: Mapping[str, str] | str | None = None,
     ) -> Answer:
         """The answer to the event of that name, with what is given put in its place.
 
-        `raw` is a body as it is, in base64 if it is bytes; a header that is None is left out.
+        `raw` is a body as it is, in base64 if it is bytes; a header that is None is left out; a
+        query that is text is a query string as it is.
         """
         sent = event(name)
         _sign(sent, user_id)
@@ -101,11 +107,11 @@ class Api:
             if value is not None:
                 sent["headers"][header] = value
         if job_id is not None:
-            sent["rawPath"] = sent["requestContext"]["http"]["path"] = f"/jobs/{job_id}"
-            sent["pathParameters"] = {"job_id": job_id}
+            _go(sent, f"/jobs/{job_id}", {"job_id": job_id})
+        if txn_ref is not None:
+            _go(sent, f"/payments/{txn_ref}", {"txn_ref": txn_ref})
         if query is not None:
-            sent["rawQueryString"] = urlencode(query)
-            sent["queryStringParameters"] = dict(query)
+            _ask(sent, query)
         return self.send(name, sent)
 
     def send(self, name: str, sent: Mapping[str, Any]) -> Answer:
@@ -113,6 +119,23 @@ class Api:
         given = self.handlers[name](copy.deepcopy(dict(sent)), Context())
         assert given["isBase64Encoded"] is False
         return Answer(given["statusCode"], given["headers"], given["body"])
+
+
+def _go(sent: dict[str, Any], path: str, parameters: Mapping[str, str]) -> None:
+    """Send the event to another path of the same route."""
+    sent["rawPath"] = sent["requestContext"]["http"]["path"] = path
+    sent["pathParameters"] = dict(parameters)
+
+
+def _ask(sent: dict[str, Any], query: Mapping[str, str] | str) -> None:
+    """Put the query in as API Gateway does: as it is, and read, with repeated names joined."""
+    text = query if isinstance(query, str) else urlencode(query)
+    read: dict[str, str] = {}
+    for name, value in parse_qsl(text, keep_blank_values=True, errors="replace"):
+        read[name] = f"{read[name]},{value}" if name in read else value
+    sent["rawQueryString"] = text
+    if read:
+        sent["queryStringParameters"] = read
 
 
 def _sign(sent: dict[str, Any], user_id: str | None) -> None:

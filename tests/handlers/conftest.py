@@ -3,11 +3,16 @@ from __future__ import annotations
 import pytest
 
 from functions.accounts import handler as accounts
+from functions.payments import handler as payments
 from functions.status import handler as status
 from functions.submit import handler as submit
+from functions.sweep import handler as sweep
 from functions.worker import handler as worker
 from tests.handlers.calls import Api
+from tests.handlers.wired import calls, user_id
 from tests.world import CORE, TITAN, World
+
+__all__ = ["api", "calls", "user_id", "world"]
 
 
 @pytest.fixture
@@ -20,6 +25,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         (worker, world.worker_services),
         (status, world.status_services),
         (accounts, world.accounts_services),
+        (payments, world.payments_services),
+        (sweep, world.sweep_services),
     ):
         monkeypatch.setattr(module, "services", services)
     return world
@@ -29,11 +36,13 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
 def api(world: World) -> Api:
     """The HTTP API in that world."""
     looking = ("get_job", "get_jobs", "delete_job", "get_models", "get_health")
+    paying = ("post_payments", "get_payment", "get_payments", "get_packages")
     return Api(
         world,
         {
             "post_jobs": submit.handler,
             **dict.fromkeys((*looking, "get_openapi", "get_docs"), status.handler),
-            "get_me": accounts.handler,
+            **dict.fromkeys(("get_me", "get_ledger"), accounts.handler),
+            **dict.fromkeys((*paying, "get_ipn", "get_return"), payments.handler),
         },
     )

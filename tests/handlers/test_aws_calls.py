@@ -2,50 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any
 
 import pytest
-from botocore.awsrequest import AWSResponse
-from botocore.compat import HTTPHeaders
-from moto import mock_aws
 
-from common import wiring
-from common.aws import clients
-from common.models.spec import Size
-from common.pacing import Pacer
-from common.routes import ROUTES
-from common.services import WorkerServices
-from common.sizing import TIMEOUTS
 from functions.accounts import handler as accounts
 from functions.status import handler as status
 from functions.submit import handler as submit
 from functions.worker import handler as worker
-from tests.contract.backends import (
-    BUCKET,
-    JOBS_TABLE,
-    LEDGER_TABLE,
-    REGION,
-    ROUTES_TABLE,
-    USERS_TABLE,
-    Aws,
-    Endpoint,
-)
-from tests.fakes import ManualClock, answer, png
 from tests.handlers.calls import Context, event
-from tests.world import CORE
+from tests.handlers.wired import call
 
-WIRED = (
-    wiring.submit_services,
-    wiring.status_services,
-    wiring.accounts_services,
-    wiring.worker_services,
-)
-CLIENTS = (clients.dynamodb, clients.sqs, clients.s3, clients.bedrock_runtime)
 SUBMIT_CALLS = ["TransactWriteItems", "SendMessage"]
 WORKER_CALLS = [
     "GetItem",  # the job
@@ -56,99 +24,6 @@ WORKER_CALLS = [
     "PutObject",
     "TransactWriteItems",  # the settlement
 ]
-
-
-def forget() -> None:
-    """Nothing is wired and no client is made."""
-    for made in (*WIRED, *CLIENTS):
-        made.cache_clear()
-
-
-@pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
-    """The operations that are called, in order, by functions whose environment is set."""
-    for name in [name for name in os.environ if name.startswith("AWS_")]:
-        monkeypatch.delenv(name)
-    called: list[str] = []
-    with mock_aws():
-        aws = Aws.at(Endpoint(url=None))
-        aws.create()
-        for name, value in {
-            "HOME_REGION": REGION,
-            "JOBS_TABLE": JOBS_TABLE,
-            "USERS_TABLE": USERS_TABLE,
-            "LEDGER_TABLE": LEDGER_TABLE,
-            "ROUTES_TABLE": ROUTES_TABLE,
-            "IMAGES_BUCKET": BUCKET,
-            "QUEUE_URL": aws.new_queue("jobs"),
-            "ROUTES": ROUTES.dump_json((CORE,)).decode(),
-            "SLOT_WAIT_SECONDS_MAX": str(TIMEOUTS.slot_wait_seconds_max),
-            "MODEL_READ_SECONDS": str(TIMEOUTS.model_read_seconds),
-            "LEASE_SECONDS": str(TIMEOUTS.lease_seconds),
-        }.items():
-            monkeypatch.setenv(name, value)
-        forget()
-        made: tuple[Any, ...] = (
-            clients.dynamodb(REGION),
-            clients.sqs(REGION),
-            clients.s3(REGION),
-            clients.bedrock_runtime(CORE.region, TIMEOUTS.model_read_seconds),
-        )
-        made[3].meta.events.register("before-send.bedrock-runtime.InvokeModel", _answering)
-        for client in made:
-            client.meta.events.register("before-call", _noting(called))
-        wired = wiring.worker_services()
-        monkeypatch.setattr(worker, "services", lambda: replace(wired, pacer=_punctual(wired)))
-        yield called
-        aws.close()
-        for client in made:
-            client.close()
-        forget()
-
-
-def _punctual(wired: WorkerServices) -> Pacer:
-    """The pacer, on a machine that is never late: a late start would push the line."""
-    clock = ManualClock()
-    return Pacer(
-        wired.pacer._lines,
-        now_us=clock.now_us,
-        sleep=clock.sleep,
-        aside=lambda do: do(),
-        wait_seconds_max=30,
-    )
-
-
-def _answering(**_request: object) -> AWSResponse:
-    """The model, which moto does not have."""
-    content = json.dumps(answer(png(Size(16, 16)))).encode()
-    headers = HTTPHeaders.from_dict({"content-length": str(len(content))})
-    return AWSResponse("https://bedrock.test", 200, headers, io.BytesIO(content))
-
-
-def _noting(called: list[str]) -> Callable[..., None]:
-    def note(model: Any, **_rest: object) -> None:
-        called.append(model.name)
-
-    return note
-
-
-@pytest.fixture
-def user_id(calls: list[str]) -> str:
-    """A user who has signed in."""
-    signed_in = accounts.handler(event("sign_in"), Context())
-    calls.clear()
-    claims: Mapping[str, str] = signed_in["response"]["claimsOverrideDetails"][
-        "claimsToAddOrOverride"
-    ]
-    return claims["user_id"]
-
-
-def call(name: str, user_id: str) -> dict[str, Any]:
-    """The answer to a signed-in user's request."""
-    sent = event(name)
-    sent["requestContext"]["authorizer"]["jwt"]["claims"]["user_id"] = user_id
-    handlers = {"post_jobs": submit.handler, "get_me": accounts.handler}
-    return handlers.get(name, status.handler)(sent, Context())
 
 
 @pytest.fixture

@@ -9,16 +9,34 @@ from typing import Any
 import pytest
 
 from common import api as bodies
-from common.errors import Rejected
+from common import api_money
+from common.errors import (
+    BadSignature,
+    Conflict,
+    InsufficientCredits,
+    NotFound,
+    Rejected,
+    TooManyActiveJobs,
+    TooManyOpenPayments,
+)
 from common.models.catalogue import find
 from common.openapi import OPERATIONS
 from functions.accounts import handler as accounts
+from functions.payments import handler as payments
 from functions.status import handler as status
 from functions.submit import handler as submit
 from tests.handlers.calls import Api, event
 from tests.world import CORE, TITAN
 
-PUBLIC = {"/models", "/health", "/openapi.json", "/docs"}
+PUBLIC = {
+    "/models",
+    "/packages",
+    "/health",
+    "/openapi.json",
+    "/docs",
+    "/payments/vnpay/ipn",
+    "/payments/vnpay/return",
+}
 
 
 def test_the_service_answers(api: Api) -> None:
@@ -109,7 +127,7 @@ def handled() -> set[tuple[str, str]]:
     """Each method and path of the resolvers."""
     return {
         (route.method.lower(), re.sub(r"<(\w+)>", r"{\1}", route.path))
-        for app in (submit.app, status.app, accounts.app)
+        for app in (submit.app, status.app, accounts.app, payments.app)
         for route in (*app._static_routes, *app._dynamic_routes)
     }
 
@@ -142,11 +160,18 @@ def test_a_description_is_whole(described: dict[str, Any]) -> None:
                 }
 
 
-def test_every_refusal_that_a_person_can_meet_is_described(described: dict[str, Any]) -> None:
-    answers = described["paths"]["/jobs"]["post"]["responses"]
-    for refusal in Rejected.__subclasses__():
-        if refusal.__name__ in {"NotFound", "Conflict"}:
-            continue
+@pytest.mark.parametrize(
+    ("path", "never"),
+    [
+        ("/jobs", {BadSignature, Conflict, NotFound, TooManyOpenPayments}),
+        ("/payments", {BadSignature, InsufficientCredits, NotFound, TooManyActiveJobs}),
+    ],
+)
+def test_every_refusal_that_a_person_can_meet_is_described(
+    described: dict[str, Any], path: str, never: set[type[Rejected]]
+) -> None:
+    answers = described["paths"][path]["post"]["responses"]
+    for refusal in set(Rejected.__subclasses__()) - never:
         assert refusal.code in answers[str(refusal.status)]["description"]
 
 
@@ -156,8 +181,13 @@ def test_the_bodies_fields_are_described_with_their_limits(described: dict[str, 
     assert submit_request["required"] == ["prompt"]
     prompt = submit_request["properties"]["prompt"]
     assert (prompt["type"], prompt["minLength"], prompt["maxLength"]) == ("string", 1, 10_000)
-    job = described["components"]["schemas"]["JobView"]
-    assert set(job["properties"]) == set(bodies.JobView.model_fields)
+    payment_request = described["components"]["schemas"]["PaymentRequest"]
+    assert payment_request["additionalProperties"] is False
+    assert payment_request["required"] == ["package"]
+    assert payment_request["properties"]["locale"]["enum"] == ["vn", "en"]
+    for view in (bodies.JobView, api_money.PaymentView, api_money.EntryView):
+        schema = described["components"]["schemas"][view.__name__]
+        assert set(schema["properties"]) == set(view.model_fields)
 
 
 def test_a_jobs_fields_are_the_designs(described: dict[str, Any]) -> None:

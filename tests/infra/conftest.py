@@ -59,6 +59,8 @@ TWO_ROUTES = (
     },
 )
 
+ONE_PACKAGE = ({"package": "only", "credits": 7, "price_vnd": 9_100},)
+
 
 @pytest.fixture(scope="session")
 def two_routes(tmp_path_factory: pytest.TempPathFactory) -> Template:
@@ -71,5 +73,8 @@ def two_routes(tmp_path_factory: pytest.TempPathFactory) -> Template:
         "allowed_origins": ["https://imagify.example.com"],
         "attempts_max": 5,
         "log_retention_days": 90,
+        "packages": ONE_PACKAGE,
+        "vnpay_parameter": "/shop/vnpay-live",
+        "page_url": "https://imagify.example.com/paid",
     }
     return synthesize(tmp_path_factory.mktemp("two-routes"), imagify=json.dumps(settings))

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 Json = dict[str, Any]
-FUNCTIONS = ("submit", "worker", "status", "accounts")
+FUNCTIONS = ("submit", "worker", "status", "accounts", "payments", "sweep")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,11 @@ class Template:
 
     def statements(self, name: str) -> list[tuple[list[str], list[str]]]:
         """What the function's role may do: actions and resources of each statement."""
-        role = self.function(name)["Role"]["Fn::GetAtt"][0]
+        role: str = self.function(name)["Role"]["Fn::GetAtt"][0]
+        return self.statements_of(role)
+
+    def statements_of(self, role: str) -> list[tuple[list[str], list[str]]]:
+        """The same for a role by its logical id."""
         found = []
         for policy in self.of_type("AWS::IAM::Policy").values():
             if {"Ref": role} in policy["Roles"]:

@@ -18,6 +18,7 @@ from tests.infra.conftest import CDK_JSON, make_app
 TODAY = date(2026, 11, 23)
 CORE = "stability.stable-image-core-v1:1"
 TITAN = "amazon.titan-image-generator-v2:0"
+SMALL = {"package": "small", "credits": 20, "price_vnd": 26_000}
 
 
 def test_cdk_json_can_be_deployed_today() -> None:
@@ -54,11 +55,41 @@ def test_the_command_lines_json_text_is_read() -> None:
         ({"removal": "maybe"}, "removal"),
         ({"log_retention_days": 12}, "log_retention_days"),
         ({"atempts_max": 3}, "atempts_max"),
+        ({"packages": [SMALL, SMALL]}, "a name of its own"),
+        ({"packages": [SMALL, {**SMALL, "price_vnd": 99_000}]}, "a name of its own"),
+        ({"packages": [{**SMALL, "price_vnd": 4_999}]}, "packages.0.price_vnd"),
+        ({"packages": [{**SMALL, "price_vnd": 1_000_000_000}]}, "packages.0.price_vnd"),
+        ({"packages": [{**SMALL, "price_vnd": 26_000.5}]}, "packages.0.price_vnd"),
+        ({"packages": [{**SMALL, "credits": 0}]}, "packages.0.credits"),
+        ({"packages": [{**SMALL, "package": "Größe S"}]}, "packages.0.package"),
+        ({"packages": [{**SMALL, "price_usd": 1}]}, "packages.0.price_usd"),
+        ({"vnpay_parameter": "imagify/vnpay"}, "vnpay_parameter"),
+        ({"vnpay_parameter": "/imagify/*"}, "vnpay_parameter"),
+        ({"page_url": "imagify.example.com"}, "page_url"),
+        ({"page_url": "javascript:alert(1)"}, "page_url"),
+        ({"page_url": "https://imagify.example.com/?a=b"}, "page_url"),
     ],
 )
 def test_a_wrong_setting_is_named(raw: Any, said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         parse(raw)
+
+
+@pytest.mark.parametrize("price_vnd", [5_000, 999_999_999])
+def test_a_package_costs_what_vnpay_takes(price_vnd: int) -> None:
+    (package,) = parse({"packages": [{**SMALL, "price_vnd": price_vnd}]}).packages
+    assert package.price_vnd == price_vnd
+
+
+def test_nothing_need_be_sold() -> None:
+    assert parse({"packages": []}).packages == ()
+
+
+def test_the_usual_packages_cost_ten_cents_an_image() -> None:
+    """2 credits an image, and 26,000 VND to the dollar."""
+    packages = parse({}).packages
+    assert packages
+    assert {package.price_vnd / (package.credits / 2) for package in packages} == {2_600}
 
 
 def test_a_retired_model_is_refused_with_its_date_and_what_to_use() -> None:

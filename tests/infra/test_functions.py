@@ -7,14 +7,20 @@ import pytest
 from common.routes import Route
 from common.settings import (
     AccountsSettings,
+    Package,
+    PaymentsSettings,
     Settings,
     StatusSettings,
     SubmitSettings,
+    SweepSettings,
     WorkerSettings,
 )
 from common.sizing import TIMEOUTS, worker_concurrency
+from common.vnpay_gateway import CONNECT_SECONDS, READ_SECONDS
+from functions.sweep.heal_payments import QUESTION_SECONDS_MAX
+from infra.config import DEFAULT_PACKAGES
 from infra.functions import environment
-from tests.infra.conftest import TWO_ROUTES
+from tests.infra.conftest import ONE_PACKAGE, TWO_ROUTES
 from tests.infra.template import FUNCTIONS, Template
 
 SETTINGS: dict[str, type[Settings]] = {
@@ -22,6 +28,8 @@ SETTINGS: dict[str, type[Settings]] = {
     "worker": WorkerSettings,
     "status": StatusSettings,
     "accounts": AccountsSettings,
+    "payments": PaymentsSettings,
+    "sweep": SweepSettings,
 }
 POWERTOOLS = {
     "POWERTOOLS_SERVICE_NAME",
@@ -58,6 +66,29 @@ def test_settings_point_at_the_right_things(aws: Template) -> None:
     assert settings.model_read_seconds == TIMEOUTS.model_read_seconds
     assert settings.slot_wait_seconds_max == TIMEOUTS.slot_wait_seconds_max
     assert settings.lease_seconds == TIMEOUTS.lease_seconds
+
+
+@pytest.mark.parametrize("name", ["payments", "sweep"])
+def test_who_takes_money_is_told_where_it_is_and_not_whose_secret_it_is(
+    aws: Template, name: str
+) -> None:
+    settings = SETTINGS[name].from_env(aws.environment(name))
+    assert isinstance(settings, PaymentsSettings | SweepSettings)
+    assert settings.payments_table == "Storage/Payments"
+    assert settings.users_table == "Storage/Users"
+    assert settings.ledger_table == "Storage/Ledger"
+    assert settings.vnpay_parameter == "/imagify/vnpay"
+
+
+def test_packages_and_the_page_reach_the_function_unchanged(
+    aws: Template, two_routes: Template
+) -> None:
+    usual = PaymentsSettings.from_env(aws.environment("payments"))
+    assert (usual.packages, usual.page_url) == (DEFAULT_PACKAGES, "")
+    settled = PaymentsSettings.from_env(two_routes.environment("payments"))
+    assert settled.packages == tuple(Package.model_validate(each) for each in ONE_PACKAGE)
+    assert settled.page_url == "https://imagify.example.com/paid"
+    assert settled.vnpay_parameter == "/shop/vnpay-live"
 
 
 def test_routes_reach_the_functions_unchanged(two_routes: Template) -> None:
@@ -101,7 +132,14 @@ def test_no_function_outlasts_its_caller(aws: Template) -> None:
     api_gateway_seconds, cognito_seconds = 30, 5
     assert aws.function("submit")["Timeout"] < api_gateway_seconds
     assert aws.function("status")["Timeout"] < api_gateway_seconds
+    assert aws.function("payments")["Timeout"] < api_gateway_seconds
     assert aws.function("accounts")["Timeout"] <= cognito_seconds
+
+
+def test_a_sweep_is_over_when_the_next_begins_and_can_ask_more_than_once(aws: Template) -> None:
+    assert 2 * QUESTION_SECONDS_MAX < aws.function("sweep")["Timeout"] < 60
+    gateway_seconds = CONNECT_SECONDS + READ_SECONDS
+    assert gateway_seconds < QUESTION_SECONDS_MAX, "a question fits into what is kept for it"
 
 
 def test_one_message_a_batch_and_only_failed_ones_come_back(aws: Template) -> None:
@@ -121,7 +159,7 @@ def test_concurrency_is_littles_law_for_pollers_and_workers_alike(aws: Template)
 def test_only_the_worker_may_send_to_the_queue_that_feeds_it(aws: Template) -> None:
     """Lambda would drop a job that waits for an hour, having seen it come by 16 times."""
     loops = {name: aws.function(name).get("RecursiveLoop") for name in FUNCTIONS}
-    assert loops == {"submit": None, "worker": "Allow", "status": None, "accounts": None}
+    assert loops == {**dict.fromkeys(FUNCTIONS), "worker": "Allow"}
 
 
 def test_a_second_route_adds_workers(two_routes: Template) -> None:

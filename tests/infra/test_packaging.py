@@ -26,7 +26,7 @@ sys.dont_write_bytecode = True
 for name in sys.argv[2:]:
     assert callable(importlib.import_module(f"functions.{name}.handler").handler), name
 import boto3
-for service in ("bedrock-runtime", "dynamodb", "s3", "sqs"):  # what common.aws.clients makes
+for service in ("bedrock-runtime", "dynamodb", "s3", "sqs", "ssm"):  # what common.aws.clients makes
     boto3.client(service, region_name="ap-southeast-1")
 outside = {
     module.__file__

@@ -11,6 +11,8 @@ JOBS = "Storage/Jobs.Arn"
 USERS = "Storage/Users.Arn"
 LEDGER = "Storage/Ledger.Arn"
 ROUTES = "Storage/Routes.Arn"
+PAYMENTS = "Storage/Payments.Arn"
+ACCOUNT = "arn:aws:ssm:ap-southeast-1:AWS::AccountId:parameter/imagify/vnpay"
 BUCKET = "Storage/Images.Arn"
 IMAGES = f"{BUCKET}/images/*"
 QUEUE = "Queue/Jobs.Arn"
@@ -56,6 +58,21 @@ MAY = {
         USERS: {"dynamodb:GetItem", "dynamodb:PutItem"},
         f"{USERS}/index/EmailIndex": {"dynamodb:Query"},
         LEDGER: {"dynamodb:PutItem"},
+        f"{LEDGER}/index/TimeIndex": {"dynamodb:Query"},
+    },
+    "payments": {
+        PAYMENTS: {"dynamodb:GetItem", "dynamodb:PutItem"},
+        f"{PAYMENTS}/index/UserIndex": {"dynamodb:Query"},
+        USERS: {"dynamodb:UpdateItem"},
+        LEDGER: {"dynamodb:PutItem"},
+        ACCOUNT: {"ssm:GetParameter"},
+    },
+    "sweep": {
+        PAYMENTS: {"dynamodb:GetItem", "dynamodb:PutItem"},
+        f"{PAYMENTS}/index/DueIndex": {"dynamodb:Query"},
+        USERS: {"dynamodb:UpdateItem"},
+        LEDGER: {"dynamodb:PutItem"},
+        ACCOUNT: {"ssm:GetParameter"},
     },
 }
 
@@ -96,8 +113,42 @@ def test_roles_have_no_policies_that_aws_writes(aws: Template) -> None:
     assert not any(role.get("ManagedPolicyArns") for role in roles)
 
 
-@pytest.mark.parametrize("table", ["Users", "Jobs"])
-def test_each_index_is_queried_by_a_role_that_names_it(aws: Template, table: str) -> None:
-    (index,) = aws.of_type("AWS::DynamoDB::Table")[f"Storage/{table}"]["GlobalSecondaryIndexes"]
-    arn = f"Storage/{table}.Arn/index/{index['IndexName']}"
-    assert [name for name in FUNCTIONS if "dynamodb:Query" in aws.permissions(name).get(arn, ())]
+def test_each_index_is_queried_by_a_role_that_names_it(aws: Template) -> None:
+    indexes = [
+        f"{table}.Arn/index/{index['IndexName']}"
+        for table, properties in aws.of_type("AWS::DynamoDB::Table").items()
+        for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
+        for index in properties.get(kind, [])
+    ]
+    assert len(indexes) == 5
+    for index in indexes:
+        allowed = [aws.permissions(name).get(index, set()) for name in FUNCTIONS]
+        assert {"dynamodb:Query"} in allowed
+
+
+def test_only_who_takes_money_may_read_the_merchants_account(
+    aws: Template, two_routes: Template
+) -> None:
+    for stack, parameter in ((aws, "imagify/vnpay"), (two_routes, "shop/vnpay-live")):
+        readers = {
+            name: resource
+            for name in FUNCTIONS
+            for resource, actions in stack.permissions(name).items()
+            if any(action.startswith(("ssm:", "kms:", "secretsmanager:")) for action in actions)
+        }
+        assert set(readers) == {"payments", "sweep"}
+        assert all(resource.endswith(f":parameter/{parameter}") for resource in readers.values())
+
+
+def test_the_schedule_may_start_the_sweep_and_do_nothing_else(aws: Template) -> None:
+    schedule = aws.one("AWS::Scheduler::Schedule")
+    role = schedule["Target"]["RoleArn"]["Fn::GetAtt"][0]
+    assert aws.text({"Ref": role}) == "Sweep/Role"
+    assert aws.statements_of(role) == [(["lambda:InvokeFunction"], ["Functions/Sweep.Arn"])]
+    (trusted,) = aws.of_type("AWS::IAM::Role")["Sweep/Role"]["AssumeRolePolicyDocument"][
+        "Statement"
+    ]
+    assert trusted["Principal"] == {"Service": "scheduler.amazonaws.com"}
+    assert trusted["Condition"] == {
+        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+    }

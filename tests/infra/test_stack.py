@@ -16,6 +16,7 @@ TABLES = {
     "Storage/Users": ("user_id", None),
     "Storage/Jobs": ("job_id", None),
     "Storage/Ledger": ("user_id", "entry_id"),
+    "Storage/Payments": ("txn_ref", None),
     "Storage/Routes": ("route", None),
 }
 
@@ -40,20 +41,29 @@ def test_tables_are_encrypted_recoverable_and_paid_by_use(aws: Template, table: 
     assert properties["DeletionProtectionEnabled"] is True
 
 
-@pytest.mark.parametrize(
-    ("table", "index", "keys"),
-    [
-        ("Users", "EmailIndex", ("email", None)),
-        ("Jobs", "UserIndex", ("user_id", "created_at")),
-    ],
-)
-def test_indexes_hold_everything_under_their_keys(
-    aws: Template, table: str, index: str, keys: tuple[str, str | None]
-) -> None:
-    (found,) = aws.of_type("AWS::DynamoDB::Table")[f"Storage/{table}"]["GlobalSecondaryIndexes"]
-    assert found["IndexName"] == index
-    assert _keys(found["KeySchema"]) == keys
-    assert found["Projection"] == {"ProjectionType": "ALL"}
+INDEXES = {
+    ("Users", "EmailIndex"): ("Global", ("email", None), "ALL"),
+    ("Jobs", "UserIndex"): ("Global", ("user_id", "created_at"), "ALL"),
+    # Local, so that it is read consistently.
+    ("Ledger", "TimeIndex"): ("Local", ("user_id", "created_at"), "ALL"),
+    ("Payments", "UserIndex"): ("Global", ("user_id", "created_at"), "ALL"),
+    # Each payment is read again before it is asked after.
+    ("Payments", "DueIndex"): ("Global", ("due", "due_at"), "KEYS_ONLY"),
+}
+
+
+def test_indexes_hold_what_is_read_from_them_under_their_keys(aws: Template) -> None:
+    found = {
+        (table.removeprefix("Storage/"), index["IndexName"]): (
+            kind,
+            _keys(index["KeySchema"]),
+            index["Projection"]["ProjectionType"],
+        )
+        for table, properties in aws.of_type("AWS::DynamoDB::Table").items()
+        for kind in ("Global", "Local")
+        for index in properties.get(f"{kind}SecondaryIndexes", [])
+    }
+    assert found == INDEXES
 
 
 @pytest.mark.parametrize(("template", "policy"), [("aws", "Retain"), ("two_routes", "Delete")])
@@ -146,12 +156,24 @@ def test_the_api_has_just_these_routes(aws: Template) -> None:
         "GET /jobs/{job_id}",
         "DELETE /jobs/{job_id}",
         "GET /me",
+        "GET /me/ledger",
+        "POST /payments",
+        "GET /payments",
+        "GET /payments/{txn_ref}",
         *PUBLIC_ROUTES,
     }
 
 
 def test_every_route_asks_for_a_token_but_the_public_ones(aws: Template) -> None:
-    assert set(PUBLIC_ROUTES) == {"GET /health", "GET /docs", "GET /openapi.json", "GET /models"}
+    assert set(PUBLIC_ROUTES) == {
+        "GET /health",
+        "GET /docs",
+        "GET /openapi.json",
+        "GET /models",
+        "GET /packages",
+        "GET /payments/vnpay/ipn",
+        "GET /payments/vnpay/return",
+    }
     for route in aws.of_type("AWS::ApiGatewayV2::Route").values():
         if route["RouteKey"] in PUBLIC_ROUTES:
             assert route["AuthorizationType"] == "NONE"
@@ -175,6 +197,11 @@ def test_tokens_are_those_of_our_pool_for_our_client(aws: Template) -> None:
         ("DELETE /jobs/{job_id}", "Status"),
         ("GET /health", "Status"),
         ("GET /me", "Accounts"),
+        ("GET /me/ledger", "Accounts"),
+        ("POST /payments", "Payments"),
+        ("GET /payments/{txn_ref}", "Payments"),
+        ("GET /payments/vnpay/ipn", "Payments"),
+        ("GET /packages", "Payments"),
     ],
 )
 def test_routes_reach_their_function(aws: Template, route: str, function: str) -> None:
@@ -257,6 +284,8 @@ def test_outputs_name_everything_that_a_client_or_an_operator_needs(aws: Templat
         "UsersTable": "Storage/Users",
         "JobsTable": "Storage/Jobs",
         "LedgerTable": "Storage/Ledger",
+        "PaymentsTable": "Storage/Payments",
+        "VnpayParameter": "/imagify/vnpay",
         "RoutesTable": "Storage/Routes",
     }
 

@@ -26,7 +26,7 @@ def made(kind: type[ImagifyError]) -> ImagifyError:
     """One of the kind."""
     if issubclass(kind, BadBody):
         return kind([])
-    if issubclass(kind, errors.TooManyActiveJobs):
+    if issubclass(kind, errors.TooManyActiveJobs | errors.TooManyOpenPayments):
         return kind("Later.", retry_after_seconds=15)
     if issubclass(kind, Unavailable):
         return kind("Later.", retry_after_seconds=7.5)

@@ -14,7 +14,7 @@ from sandbox.emulator import concurrency
 from sandbox.environment import clean, for_aws
 from sandbox.errors import AlreadyRunning, NotRunning, PortTaken, SandboxError
 from sandbox.places import Places
-from sandbox.ports import free_pair
+from sandbox.ports import free_ports
 from sandbox.processes import Child, alive, myself, start, stop
 from sandbox.state import Outputs, State, read, write
 
@@ -30,6 +30,8 @@ OUTPUTS = Outputs(
     JobsTable="jobs",
     LedgerTable="ledger",
     RoutesTable="routes",
+    PaymentsTable="payments",
+    VnpayParameter="/imagify/vnpay",
 )
 
 
@@ -141,16 +143,16 @@ def test_start_stops_again_what_it_started_when_a_part_fails(
 ) -> None:
     started: list[Child] = []
 
-    def fail(simulator: Child, aws: Child, *, port: int) -> None:
-        started.extend((simulator, aws))
+    def fail(simulator: Child, gateway: Child, aws: Child, *, port: int) -> None:
+        started.extend((simulator, gateway, aws))
         assert port
         raise SandboxError("one part is broken")
 
     monkeypatch.setattr("sandbox.emulator.wait_ready", fail)
     with pytest.raises(SandboxError, match="one part is broken"):
-        run.start(places, {}, run.Options(port=free_pair()), tell=told().append, foreground=False)
+        run.start(places, {}, run.Options(port=free_ports()), tell=told().append, foreground=False)
 
-    assert len(started) == 2
+    assert len(started) == 3
     assert not any(map(alive, started))
     assert read(places.state) is None
 

@@ -12,7 +12,6 @@ from common.routes import Route
 from sandbox import emulator, run
 from sandbox.configuration import (
     USUAL_ROUTES,
-    WELCOME_CREDITS,
     Configuration,
     for_local_run,
     needs_any_region,
@@ -43,7 +42,6 @@ def test_the_operators_settings_hold_here_too() -> None:
         "routes": TWO,
         "active_jobs_max": 3,
         "home_region": HOME_REGION,
-        "welcome_credits": WELCOME_CREDITS,
     }
     assert context["sandbox"]
 

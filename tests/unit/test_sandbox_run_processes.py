@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.errors import PortTaken, SandboxError
-from sandbox.ports import free_pair, require_free
+from sandbox.ports import PORTS, free_ports, require_free
 from sandbox.processes import (
     Child,
     alive,
@@ -126,12 +126,12 @@ def test_wait_healthy_says_what_a_dead_program_said_last(program: Programs) -> N
     child = program("raise SystemExit('no room')")
 
     with pytest.raises(SandboxError, match=r"Program 0 stopped while starting \(no room\); see "):
-        wait_healthy(child, f"http://127.0.0.1:{free_pair()}/", seconds=20)
+        wait_healthy(child, f"http://127.0.0.1:{free_ports()}/", seconds=20)
 
 
 def test_wait_healthy_gives_up(program: Programs) -> None:
     with pytest.raises(SandboxError, match="was not ready after 0 s"):
-        wait_healthy(program(SLEEPS), f"http://127.0.0.1:{free_pair()}/", seconds=0.2)
+        wait_healthy(program(SLEEPS), f"http://127.0.0.1:{free_ports()}/", seconds=0.2)
 
 
 def test_wait_ended_tells_success_from_failure_and_from_waiting(program: Programs) -> None:
@@ -192,7 +192,8 @@ def test_a_taken_port_is_told_with_what_to_do() -> None:
             require_free(port)
 
 
-def test_free_pair_gives_two_free_ports() -> None:
-    port = free_pair()
+def test_free_ports_gives_so_many_free_ports() -> None:
+    port = free_ports()
     require_free(port)
-    require_free(port + 1)
+    for number in range(PORTS):
+        require_free(port + number)

@@ -7,9 +7,11 @@ from pydantic import ValidationError
 
 from common.settings import (
     AccountsSettings,
+    PaymentsSettings,
     Settings,
     StatusSettings,
     SubmitSettings,
+    SweepSettings,
     WorkerSettings,
 )
 
@@ -26,9 +28,20 @@ ENV = {
     "SLOT_WAIT_SECONDS_MAX": "30",
     "MODEL_READ_SECONDS": "60",
     "LEASE_SECONDS": "130",
+    "PAYMENTS_TABLE": "Payments",
+    "VNPAY_PARAMETER": "/imagify/vnpay",
+    "PACKAGES": json.dumps([{"package": "small", "credits": 20, "price_vnd": 26_000}]),
+    "PAGE_URL": "",
     "PATH": "/bin",
 }
-EACH = (SubmitSettings, WorkerSettings, StatusSettings, AccountsSettings)
+EACH = (
+    SubmitSettings,
+    WorkerSettings,
+    StatusSettings,
+    AccountsSettings,
+    PaymentsSettings,
+    SweepSettings,
+)
 
 
 @pytest.mark.parametrize("kind", EACH)
@@ -69,6 +82,23 @@ def test_a_missing_setting_is_named(kind: type[Settings]) -> None:
 def test_a_malformed_setting_is_refused(variable: str, value: str) -> None:
     with pytest.raises(ValidationError):
         WorkerSettings.from_env({**ENV, variable: value})
+
+
+@pytest.mark.parametrize(
+    "packages",
+    [
+        "no json",
+        "{}",
+        '[{"package": "small", "credits": 20}]',
+        '[{"package": "small", "credits": 0, "price_vnd": 26000}]',
+        '[{"package": "small", "credits": 20, "price_vnd": 4999}]',
+        '[{"package": "small", "credits": 20, "price_vnd": 1000000000}]',
+        '[{"package": "Small!", "credits": 20, "price_vnd": 26000}]',
+    ],
+)
+def test_packages_that_nobody_could_buy_are_refused(packages: str) -> None:
+    with pytest.raises(ValidationError):
+        PaymentsSettings.from_env({**ENV, "PACKAGES": packages})
 
 
 def test_what_is_not_set_has_its_default() -> None:
