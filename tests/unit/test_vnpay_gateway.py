@@ -64,11 +64,8 @@ def vnpay() -> Iterator[Vnpay]:
 
 
 @pytest.fixture
-def gateway(vnpay: Vnpay) -> Iterator[HttpGateway]:
-    made = HttpGateway(lambda: at(vnpay.url))
-    yield made
-    for key in made._http.pools.keys():  # noqa: SIM118 - it cannot be iterated over
-        made._http.pools[key].close()
+def gateway(vnpay: Vnpay) -> HttpGateway:
+    return HttpGateway(lambda: at(vnpay.url))
 
 
 @pytest.fixture
@@ -311,15 +308,16 @@ def test_what_is_no_whole_http_is_silence(
 
 @pytest.mark.usefixtures("_hasty")
 def test_nothing_is_waited_for_longer_than_a_while(vnpay: Vnpay, gateway: HttpGateway) -> None:
+    answered: list[bool] = []
+
     def answer(_heard: Heard) -> bytes:
-        vnpay.over.wait(HANGS_AT_MOST)
+        answered.append(not vnpay.over.wait(HANGS_AT_MOST))
         return http(RIGHT)
 
     vnpay.answer = answer
-    started = time.monotonic()
     with pytest.raises(GatewaySilent, match="ReadTimeout"):
         ask(gateway)
-    assert time.monotonic() - started < HANGS_AT_MOST / 2
+    assert answered == [], "the gateway gave up first"
 
 
 @pytest.mark.usefixtures("_hasty")
@@ -328,10 +326,8 @@ def test_a_body_that_never_ends_is_not_waited_for(vnpay: Vnpay, gateway: HttpGat
         return http(RIGHT).replace(b"Content-Length: ", b"Content-Length: 9")
 
     vnpay.answer = answer
-    started = time.monotonic()
     with pytest.raises(GatewaySilent, match="Timeout"):
         ask(gateway)
-    assert time.monotonic() - started < HANGS_AT_MOST / 2
 
 
 @pytest.mark.usefixtures("_hasty")
