@@ -66,9 +66,13 @@ class HttpGateway:
         timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
         try:
             # Questions are minutes apart: a connection that was kept would be half closed by then.
-            with urllib3.PoolManager(timeout=timeout, retries=False) as http:
-                answer = http.request(
-                    "POST", url, json=dict(request), redirect=False, preload_content=False
+            with urllib3.connection_from_url(url, timeout=timeout, retries=False) as vnpay:
+                answer = vnpay.request(
+                    "POST",
+                    urllib3.util.parse_url(url).request_uri,
+                    json=dict(request),
+                    redirect=False,
+                    preload_content=False,
                 )
                 content = _read(answer)
         except urllib3.exceptions.HTTPError as error:
