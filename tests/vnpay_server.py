@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -55,9 +56,15 @@ def http(body: bytes, status: str = "200 OK", *headers: str) -> bytes:
 def serving() -> Iterator[Vnpay]:
     """A server while the test lasts."""
 
+    connections: list[socket.socket] = []
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = HANGS_AT_MOST
+
+        def setup(self) -> None:
+            super().setup()
+            connections.append(self.connection)
 
         def _do(self) -> None:
             content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -83,6 +90,9 @@ def serving() -> Iterator[Vnpay]:
         yield there
     finally:
         there.over.set()
+        for connection in connections:
+            with suppress(OSError):  # it has ended by itself
+                connection.shutdown(socket.SHUT_RDWR)
         server.shutdown()
         thread.join()
         server.server_close()
