@@ -35,7 +35,7 @@ def book(news: News, *, payments: PaymentSaver, now: Clock) -> Heard | None:
             except StaleWrite:
                 continue
             _tell(heard)
-        elif heard.verdict is Verdict.OTHER_AMOUNT and news.outcome is not Outcome.FAILED:
+        elif heard.verdict is Verdict.OTHER_AMOUNT and news.outcome.moved:
             logger.error("money of another amount", txn_ref=payment.txn_ref)
             count(TO_REVIEW)
         return heard

@@ -31,8 +31,8 @@ from common.observability import count, logger
 
 BODY_BYTES_MAX = 256 * 1024
 """More than the longest prompt and negative prompt together, all escaped as JSON allows it."""
-CURSOR_CHARS_MAX = 200
-"""Ours have about 100; a longer one is not worth decoding."""
+CURSOR_CHARS_MAX = 400
+"""Ours have about 100, and at most some 300; a longer one is not worth decoding."""
 MANUAL_SECONDS = 3600
 """How long a cache may keep the manual."""
 JSON = "application/json"

@@ -9,7 +9,7 @@
 
 Paid is paid, however late: a payment that had failed or expired for us is credited when the gateway
 says that the money is there. `review` is money that does not fit (another amount, suspected fraud):
-it never credits by itself, and a person must look.
+unless the gateway says later that it is paid as agreed, a person decides.
 
 Each transition is a pure function to the next version, which a store writes over the one before,
 together with the credits that it moves. So of an IPN, a query and an operator with the same news
@@ -119,6 +119,8 @@ class Payment:
     version: int = 1
     asks: int = 0
     """How often the gateway was asked since the start, or since the refund."""
+    question_id: str | None = None
+    """The last question's request id; of two sweeps that ask at once, one has written its own."""
     due_at: datetime | None = None
     """When the gateway is to be asked next; None: not by itself."""
     paid_at: datetime | None = None
@@ -188,12 +190,12 @@ def hear(payment: Payment, news: News, *, now: datetime) -> Heard:
     The amount is judged before whether it is known already, as the gateway's rules have it. Only
     news of the right amount tops up; news of money of another amount sends it to review.
     """
-    if news.outcome in (Outcome.UNKNOWN, Outcome.UNFINISHED):
-        return Heard(Verdict.UNCLEAR, payment)
     if news.amount_vnd != payment.amount_vnd:
         return _hear_other_amount(payment, news)
     if payment.status not in UNCREDITED:
         return Heard(Verdict.REPEATED, payment)
+    if not news.outcome.tells:
+        return Heard(Verdict.UNCLEAR, payment)
     if news.outcome in (Outcome.PAID, Outcome.REFUND_REFUSED):
         return _paid(payment, news, now)
     if news.outcome is Outcome.FAILED:
@@ -204,8 +206,8 @@ def hear(payment: Payment, news: News, *, now: datetime) -> Heard:
     return _reviewed(payment, news, held)
 
 
-def asked(payment: Payment, *, now: datetime) -> Payment:
-    """Note that the gateway is being asked, and when it may be asked next.
+def asked(payment: Payment, *, question_id: str, now: datetime) -> Payment:
+    """Note that the gateway is being asked, under which id, and when it may be asked next.
 
     It is written before the question goes out, so that no two sweeps ask the same, and none asks
     again too soon after one that died.
@@ -214,7 +216,7 @@ def asked(payment: Payment, *, now: datetime) -> Payment:
     wait = min(ASK_GAP_MAX, ASK_GAP * 2 ** min(payment.asks, ASKS_MAX))
     given_up = payment.status in (PaymentStatus.EXPIRED, PaymentStatus.REVIEW)
     last = given_up and asks >= ASKS_MAX
-    return _next(payment, asks=asks, due_at=None if last else now + wait)
+    return _next(payment, asks=asks, question_id=question_id, due_at=None if last else now + wait)
 
 
 def expire(payment: Payment, *, now: datetime) -> Payment:
@@ -353,8 +355,11 @@ def _failed(payment: Payment, news: News) -> Heard:
 
 
 def _hear_other_amount(payment: Payment, news: News) -> Heard:
-    moved = news.outcome is not Outcome.FAILED
-    if not moved or payment.status not in UNCREDITED or payment.status is PaymentStatus.REVIEW:
+    if (
+        not news.outcome.moved
+        or payment.status not in UNCREDITED
+        or payment.status is PaymentStatus.REVIEW
+    ):
         return Heard(Verdict.OTHER_AMOUNT, payment)
     came = "Another amount" if news.amount_vnd is None else f"{news.amount_vnd} VND"
     error = PaymentError(

@@ -27,6 +27,16 @@ class Outcome(StrEnum):
     UNKNOWN = "unknown"
     """This says nothing of the payment: ask again."""
 
+    @property
+    def tells(self) -> bool:
+        """Whether it says how the payment ended."""
+        return self not in (Outcome.UNFINISHED, Outcome.UNKNOWN)
+
+    @property
+    def moved(self) -> bool:
+        """Whether it says that money has moved."""
+        return self.tells and self is not Outcome.FAILED
+
 
 class RspCode(StrEnum):
     """Our answer to an IPN, in the order in which P has them checked."""

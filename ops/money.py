@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 from common.booking import book, book_refund
 from common.credits import LedgerEntry, grant
 from common.email_address import normalised
-from common.errors import Conflict, GatewaySilent, InsufficientCredits, NotFound
+from common.errors import Conflict, GatewaySilent, InsufficientCredits, InvalidRequest, NotFound
 from common.payments import UNCREDITED, News, Payment, Verdict, begin_refund, close
 from common.ports import (
     Clock,
@@ -19,6 +20,8 @@ from common.ports import (
     UserStore,
 )
 from common.vnpay_codes import Outcome, refund_outcome
+
+_KEY = re.compile(r"[\x21-\x7e]{1,64}")
 
 
 def find_user(email: str, users: UserStore) -> User:
@@ -41,7 +44,12 @@ def find_payment(txn_ref: str, payments: PaymentReader) -> Payment:
 def give(
     user: User, number: int, *, key: str, by: str, reason: str, ledger: Granter, now: datetime
 ) -> LedgerEntry:
-    """Grant credits, once for a key. Raises StaleWrite when the key granted something else."""
+    """Grant credits, once for a key of 1 to 64 visible ASCII characters.
+
+    Raises InvalidRequest for another key, StaleWrite when the key granted something else.
+    """
+    if not _KEY.fullmatch(key):
+        raise InvalidRequest("--key takes 1 to 64 visible ASCII characters.")
     entry = grant(user.user_id, amount=number, cause=key, reason=reason, by=by, now=now)
     ledger.add(entry)
     return entry

@@ -39,6 +39,8 @@ class Vnpay:
     url: str
     heard: list[Heard] = field(default_factory=list)
     answer: Callable[[Heard], bytes] = lambda _heard: b""
+    hung_up: threading.Event = field(default_factory=threading.Event)
+    """Set when a connection has ended."""
     over: threading.Event = field(default_factory=threading.Event)
     """Set at the end of the test."""
 
@@ -66,17 +68,24 @@ def serving() -> Iterator[Vnpay]:
             super().setup()
             connections.append(self.connection)
 
+        def handle(self) -> None:
+            with suppress(ConnectionError):  # a gateway that hangs up is what some tests want
+                super().handle()
+
         def _do(self) -> None:
             content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             kind = self.headers.get("Content-Type", "")
             heard = Heard(self.command, self.path, kind, content, self.wfile.write)
             there.heard.append(heard)
             answer = there.answer(heard)
-            with suppress(ConnectionError):  # a gateway that has hung up is what some tests want
-                self.wfile.write(answer)
+            self.wfile.write(answer)
             self.close_connection = b"Content-Length" not in answer
 
         do_GET = do_POST = _do  # noqa: N815 - the server looks for these names
+
+        def finish(self) -> None:
+            super().finish()
+            there.hung_up.set()
 
         def log_message(self, *_args: object) -> None:
             """Nothing to stderr."""

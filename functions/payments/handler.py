@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
@@ -18,7 +19,7 @@ from common.api_money import (
     package_view,
     payment_view,
 )
-from common.errors import BadSignature, NotFound
+from common.errors import BadSignature, Conflict, NotFound
 from common.observability import count, logger, observed
 from common.payments import Payment
 from common.vnpay import Purchase, pay_url, read_notification
@@ -139,15 +140,19 @@ def _view(payment: Payment) -> PaymentView:
     given = services()
     url = None
     if payment.payable(given.now()):
-        purchase = Purchase(
-            txn_ref=payment.txn_ref,
-            amount_vnd=payment.amount_vnd,
-            order_info=f"Imagify {payment.credits} credits",
-            locale=payment.locale,
-            ip_address=payment.ip_address,
-            created_at=payment.created_at,
-            expires_at=payment.expires_at,
-            bank_code=payment.bank_code,
-        )
-        url = pay_url(purchase, given.merchant())
+        with suppress(Conflict):  # while nobody can pay, there is nowhere to go
+            url = pay_url(_purchase(payment), given.merchant())
     return payment_view(payment, pay_url=url)
+
+
+def _purchase(payment: Payment) -> Purchase:
+    return Purchase(
+        txn_ref=payment.txn_ref,
+        amount_vnd=payment.amount_vnd,
+        order_info=f"Imagify {payment.credits} credits",
+        locale=payment.locale,
+        ip_address=payment.ip_address,
+        created_at=payment.created_at,
+        expires_at=payment.expires_at,
+        bank_code=payment.bank_code,
+    )

@@ -31,7 +31,10 @@ def heal_payments(sweep: SweepServices, *, seconds_left: Callable[[], float]) ->
         if seconds_left() < QUESTION_SECONDS_MAX:
             break
         try:
-            number += _heal(txn_ref, sweep)
+            asking = _begin(txn_ref, sweep)
+            if asking is not None:
+                number += 1
+                _ask(asking, sweep)
         except ImagifyError as error:
             logger.warning("not healed", txn_ref=txn_ref, code=error.code, reason=error.message)
             count("PaymentsNotHealed")
@@ -41,18 +44,24 @@ def heal_payments(sweep: SweepServices, *, seconds_left: Callable[[], float]) ->
     return number
 
 
-def _heal(txn_ref: str, sweep: SweepServices) -> bool:
-    """Ask after one payment; False: it is not due any more."""
+def _begin(txn_ref: str, sweep: SweepServices) -> Payment | None:
+    """Write down that the payment is being asked after; None: there is no need any more."""
     now = sweep.now()
     payment = sweep.payments.get(txn_ref)
     if payment is None or payment.due_at is None or payment.due_at > now:
-        return False
-    asking = asked(payment, now=now)
+        return None
+    asking = asked(payment, question_id=sweep.new_id(), now=now)
     try:
         sweep.payments.save(asking)
     except StaleWrite:
-        return False  # another sweep is asking, or the news has come by itself
-    answer = sweep.gateway.query(asking, request_id=sweep.new_id(), now=now)
+        return None  # another sweep is asking, or the news has come by itself
+    return asking
+
+
+def _ask(asking: Payment, sweep: SweepServices) -> None:
+    """Ask, and take in the answer."""
+    assert asking.question_id is not None
+    answer = sweep.gateway.query(asking, request_id=asking.question_id, now=sweep.now())
     outcome = query_outcome(
         answer.response_code, answer.transaction_type, answer.transaction_status
     )
@@ -63,21 +72,21 @@ def _heal(txn_ref: str, sweep: SweepServices) -> bool:
     elif outcome is Outcome.UNKNOWN:
         logger.warning(
             "unclear",
-            txn_ref=txn_ref,
+            txn_ref=asking.txn_ref,
             response_code=answer.response_code,
             transaction_status=answer.transaction_status,
         )
     else:
         news = News(
-            txn_ref=txn_ref,
+            txn_ref=asking.txn_ref,
             outcome=outcome,
-            amount_vnd=answer.amount_vnd,
+            # Where no money came, VNPAY need not say how much.
+            amount_vnd=answer.amount_vnd if outcome.moved else asking.amount_vnd,
             transaction_no=answer.transaction_no,
         )
         heard = book(news, payments=sweep.payments, now=sweep.now)
         if heard and heard.entry:
             count("PaymentsHealed")
-    return True
 
 
 def _expire(payment: Payment, sweep: SweepServices) -> None:

@@ -125,7 +125,7 @@ def test_a_payment_with_every_field_reads_back_as_it_was_written(
 
 def test_every_state_reads_back_as_it_was_written(stores: Stores, fresh: Fresh) -> None:
     payment = begun(stores, fresh, available=0)
-    asking = asked(payment, now=LATER)
+    asking = asked(payment, question_id="ask-1", now=LATER)
     expired = expire(asking, now=payment.expires_at + GRACE)
     reviewed, _none = told(expired, amount_vnd=5)
     closed = close(reviewed, reason="Trả lại rồi.")
@@ -166,7 +166,7 @@ def test_a_paid_payment_its_credits_and_its_entry_are_one_write(
 def test_saving_the_same_again_does_nothing(stores: Stores, fresh: Fresh) -> None:
     """As after an answer that was lost on its way."""
     payment = begun(stores, fresh)
-    asking = asked(payment, now=LATER)
+    asking = asked(payment, question_id="ask-1", now=LATER)
     after, entry = told(asking)
     for _again in range(3):
         stores.payments.save(asking)
@@ -178,7 +178,7 @@ def test_saving_the_same_again_does_nothing(stores: Stores, fresh: Fresh) -> Non
 
 def test_save_goes_over_the_version_before_and_no_other(stores: Stores, fresh: Fresh) -> None:
     payment = begun(stores, fresh)
-    asking = asked(payment, now=LATER)
+    asking = asked(payment, question_id="ask-1", now=LATER)
     skipping, entry = told(asking)
     with pytest.raises(StaleWrite):
         stores.payments.save(skipping, entry=entry)
@@ -190,7 +190,7 @@ def test_save_goes_over_the_version_before_and_no_other(stores: Stores, fresh: F
     with pytest.raises(StaleWrite):
         stores.payments.save(late, entry=entry)
     with pytest.raises(StaleWrite):
-        stores.payments.save(asked(payment, now=LATER + GRACE))
+        stores.payments.save(asked(payment, question_id="ask-1", now=LATER + GRACE))
     assert stores.payments.get(payment.txn_ref) == asking
     assert balance(stores, payment.user_id) == (10, 0, 0)
 
@@ -201,7 +201,7 @@ def test_save_makes_no_payment_that_was_never_begun(stores: Stores, fresh: Fresh
     with pytest.raises(StaleWrite):
         stores.payments.save(after, entry=entry)
     with pytest.raises(StaleWrite):
-        stores.payments.save(asked(payment, now=LATER))
+        stores.payments.save(asked(payment, question_id="ask-1", now=LATER))
     assert stores.payments.get(payment.txn_ref) is None
     assert balance(stores, payment.user_id) == (10, 0, 0)
 
@@ -350,7 +350,7 @@ def test_a_payment_that_was_asked_after_is_due_again_only_later(
     stores: Stores, fresh: Fresh
 ) -> None:
     payment = begun(stores, fresh)
-    asking = asked(payment, now=LATER)
+    asking = asked(payment, question_id="ask-1", now=LATER)
     stores.payments.save(asking)
     assert asking.due_at is not None
     just_before = asking.due_at - timedelta(microseconds=1)
@@ -370,7 +370,7 @@ def test_the_same_payment_begun_at_once_is_one(stores: Stores, fresh: Fresh) -> 
 @on_threads
 def test_of_many_questions_at_once_one_is_asked(stores: Stores, fresh: Fresh) -> None:
     payment = begun(stores, fresh)
-    asking = [asked(payment, now=LATER + timedelta(seconds=number)) for number in range(8)]
+    asking = [asked(payment, question_id=f"ask-{number}", now=LATER) for number in range(8)]
     answers = at_once([partial(stores.payments.save, each) for each in asking])
     assert raised(answers) == [StaleWrite] * 7
     assert stores.payments.get(payment.txn_ref) == asking[answers.index(None)]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from common.payments import Payment, PaymentStatus, begin_refund
+from common.payments import UNCREDITED, Payment, PaymentStatus, begin_refund
 from common.vnpay import FIELDS_MAX, QUERY_CHARS_MAX
 from common.vnpay_codes import RSP_MESSAGES, RspCode
 from functions.payments.handler import handler
@@ -57,20 +57,20 @@ def tell(query: str) -> dict[str, Any]:
 
 def possible(query: str, world: World) -> set[str]:
     """The RspCodes that VNPAY's rules leave for this query."""
-    if not query:
-        return {"99"}
     fields = said_by_vnpay(query, MERCHANT)
     absurd = len(query) > QUERY_CHARS_MAX or query.count("&") >= FIELDS_MAX
     if fields is None or absurd:
-        return {"97"}
+        return {"97"} if query else {"99"}
     payment = world.tables.payments.get(fields.get("vnp_TxnRef", ""))
     if payment is None:
         return {"01"}
+    if fields.get("vnp_Amount", "").lstrip("0") != str(payment.amount_vnd * 100):
+        return {"04"}
+    if payment.status not in UNCREDITED:
+        return {"02"}
     codes = (fields.get("vnp_ResponseCode"), fields.get("vnp_TransactionStatus"))
     if "07" not in codes and codes[1] not in MONEY_MOVED | ENDED_WITHOUT:
         return {"99"}
-    if fields.get("vnp_Amount", "").lstrip("0") != str(payment.amount_vnd * 100):
-        return {"04"}
     return {"00", "02"}
 
 

@@ -11,6 +11,7 @@ import pytest
 from common.credits import LedgerEntry, grant
 from common.errors import ServiceFailed
 from common.ports import EntryPage
+from ops.money import give
 from tests.fakes_money import MemoryLedger
 from tests.handlers.calls import Api, event
 from tests.vnpay_by_hand import ipn
@@ -95,7 +96,9 @@ def read_all(api: Api, limit: int) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     query = {"limit": str(limit)}
     for _page in range(20):
-        page = api.call("get_ledger", query=query).json
+        answer = api.call("get_ledger", query=query)
+        assert answer.status == 200, answer.text
+        page = answer.json
         assert len(page["entries"]) <= limit
         found += page["entries"]
         if page["next_cursor"] is None:
@@ -185,3 +188,13 @@ def test_a_ledger_that_cannot_be_told_just_now_is_503(api: Api, ledger: type[Mem
     assert answer.problem == (503, "try_again")
     assert int(answer.headers["Retry-After"]) > 0
     assert "arn" not in answer.text
+
+
+@pytest.mark.parametrize("key", ["k" * 64, "goodwill/2026-11,(ticket_4711)", '"' * 64])
+def test_a_gift_under_any_key_does_not_end_the_pages(api: Api, key: str) -> None:
+    """An operator may name a gift as they like, and a page may end with it."""
+    api.world.clock.advance(1)
+    ann = api.world.tables.users["usr_ann"]
+    now = api.world.clock()
+    give(ann, 1, key=key, by="eve", reason="", ledger=api.world.ledger, now=now)
+    assert [told["entry_id"] for told in read_all(api, 1)] == [f"grant#{key}", "grant#welcome"]

@@ -367,6 +367,17 @@ def test_without_the_merchants_account_nothing_begins(
     assert everything(api.world) == before
 
 
+def test_where_nobody_can_pay_any_more_a_payment_is_still_shown(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    api.call("post_payments")
+    del api.world.merchant
+    gone = Conflict("No.", code="payments_not_set_up")
+    monkeypatch.setattr(World, "merchant", property(failing(gone)), raising=False)
+    assert shown(api).json["urls"]["pay"] is None
+    assert api.call("get_payments").json["payments"] == [shown(api).json]
+
+
 class BrokenPayments(MemoryPaymentStore):
     """A store that does not answer."""
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -16,7 +17,7 @@ from common.vnpay import ApiAnswer
 from common.vnpay_codes import RspCode
 from functions.payments.book_notification import book_notification
 from functions.sweep.heal_payments import PAYMENTS_MAX, QUESTION_SECONDS_MAX, heal_payments
-from tests.fakes import START
+from tests.fakes import START, MemoryTables
 from tests.fakes_money import MemoryPaymentStore, api_answer
 from tests.vnpay_by_hand import ipn
 from tests.world import CREDITS, SMALL, World
@@ -305,3 +306,48 @@ def test_the_sweep_leaves_what_is_not_due_and_says_that_there_was_nothing(world:
     world.sweep()
     assert world.payment(payment.txn_ref).due_at == world.clock() + timedelta(minutes=6)
     assert world.sweep() == 0
+
+
+def test_two_sweeps_in_the_very_same_moment_ask_once(world: World) -> None:
+    """Both have read the payment before either has written that it asks."""
+    read = world.buy()
+    world.gateway.says["query"] = SILENT
+    world.clock.advance(DUE)
+    assert world.sweep() == 1
+    world.payments = BehindByOne(world.tables, read)
+    assert world.sweep() == 0
+    assert len(world.gateway.asked) == 1
+
+
+class BehindByOne(MemoryPaymentStore):
+    """A store whose first look is an old one, as of a sweep that was as quick as another."""
+
+    def __init__(self, tables: MemoryTables, read: Payment) -> None:
+        super().__init__(tables)
+        self._looks = [read]
+
+    def due(self, now: datetime, *, limit: int) -> tuple[str, ...]:  # noqa: ARG002 - the port's
+        return (self._looks[0].txn_ref,)
+
+    def get(self, txn_ref: str) -> Payment | None:
+        return self._looks.pop() if self._looks else super().get(txn_ref)
+
+
+def test_a_failure_needs_no_amount(world: World) -> None:
+    payment = world.buy()
+
+    def failed(asked: Payment) -> ApiAnswer:
+        return replace(api_answer(asked, transaction_status="02"), amount_vnd=None)
+
+    world.gateway.says["query"] = failed
+    world.clock.advance(DUE)
+    world.sweep()
+    assert status(world, payment) is PaymentStatus.FAILED
+
+
+def test_a_question_without_an_answer_is_counted_as_asked(world: World) -> None:
+    payment = world.buy()
+    world.gateway.says["query"] = SILENT
+    world.clock.advance(DUE)
+    assert world.sweep() == 1
+    assert status(world, payment) is PaymentStatus.PENDING

@@ -66,6 +66,14 @@ def test_a_grant_is_given_once_for_a_key_whenever_it_is_repeated(world: World) -
     world.audit()
 
 
+@pytest.mark.parametrize("key", ["", "k" * 65, "xin lỗi", "two words", "a\n"])
+def test_a_key_that_no_page_could_end_with_is_refused(world: World, key: str) -> None:
+    ann = find_user("usr_ann@example.com", world.users)
+    with pytest.raises(InvalidRequest, match="64 visible ASCII"):
+        give(ann, 5, key=key, ledger=world.ledger, now=world.clock(), **EVE)
+    assert available(world) == CREDITS
+
+
 def test_who_or_what_is_not_there_is_said(world: World) -> None:
     with pytest.raises(NotFound, match=r"no@example\.com"):
         find_user("no@example.com", world.users)

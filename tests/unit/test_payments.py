@@ -61,7 +61,7 @@ OTHER: Told = (Verdict.OTHER_AMOUNT, None)
 OTHER_TO_REVIEW: Told = (Verdict.OTHER_AMOUNT, Status.REVIEW)
 
 
-def expected(*, paid: Told, failed: Told, suspect: Told) -> dict[Outcome, Told]:
+def expected(*, paid: Told, failed: Told, suspect: Told, unclear: Told) -> dict[Outcome, Told]:
     """What each outcome does; a refund that was refused says that it was paid."""
     return {
         Outcome.PAID: paid,
@@ -70,22 +70,22 @@ def expected(*, paid: Told, failed: Told, suspect: Told) -> dict[Outcome, Told]:
         Outcome.SUSPECT: suspect,
         Outcome.REFUNDING: suspect,
         Outcome.REFUNDED: suspect,
-        Outcome.UNKNOWN: UNCLEAR,
-        Outcome.UNFINISHED: UNCLEAR,
+        Outcome.UNKNOWN: unclear,
+        Outcome.UNFINISHED: unclear,
     }
 
 
 RIGHT_AMOUNT: Mapping[PaymentStatus, Mapping[Outcome, Told]] = {
-    Status.PENDING: expected(paid=PAID, failed=FAILED, suspect=REVIEW),
-    Status.FAILED: expected(paid=PAID, failed=SAME, suspect=REVIEW),
-    Status.EXPIRED: expected(paid=PAID, failed=FAILED, suspect=REVIEW),
-    Status.REVIEW: expected(paid=PAID, failed=SAME, suspect=SAME),
-    Status.PAID: expected(paid=SAME, failed=SAME, suspect=SAME),
-    Status.REFUNDING: expected(paid=SAME, failed=SAME, suspect=SAME),
-    Status.REFUNDED: expected(paid=SAME, failed=SAME, suspect=SAME),
+    Status.PENDING: expected(paid=PAID, failed=FAILED, suspect=REVIEW, unclear=UNCLEAR),
+    Status.FAILED: expected(paid=PAID, failed=SAME, suspect=REVIEW, unclear=UNCLEAR),
+    Status.EXPIRED: expected(paid=PAID, failed=FAILED, suspect=REVIEW, unclear=UNCLEAR),
+    Status.REVIEW: expected(paid=PAID, failed=SAME, suspect=SAME, unclear=UNCLEAR),
+    Status.PAID: expected(paid=SAME, failed=SAME, suspect=SAME, unclear=SAME),
+    Status.REFUNDING: expected(paid=SAME, failed=SAME, suspect=SAME, unclear=SAME),
+    Status.REFUNDED: expected(paid=SAME, failed=SAME, suspect=SAME, unclear=SAME),
 }
-LOOKED_INTO = expected(paid=OTHER_TO_REVIEW, failed=OTHER, suspect=OTHER_TO_REVIEW)
-LEFT_ALONE = expected(paid=OTHER, failed=OTHER, suspect=OTHER)
+LOOKED_INTO = expected(paid=OTHER_TO_REVIEW, failed=OTHER, suspect=OTHER_TO_REVIEW, unclear=OTHER)
+LEFT_ALONE = expected(paid=OTHER, failed=OTHER, suspect=OTHER, unclear=OTHER)
 OTHER_AMOUNT: Mapping[PaymentStatus, Mapping[Outcome, Told]] = {
     Status.PENDING: LOOKED_INTO,
     Status.FAILED: LOOKED_INTO,
@@ -238,7 +238,7 @@ def questions(payment: Payment, most: int) -> list[float]:
     minutes: list[float] = []
     while payment.due_at is not None and len(minutes) < most:
         minutes.append((payment.due_at - START).total_seconds() / 60)
-        payment = asked(payment, now=payment.due_at)
+        payment = asked(payment, question_id="ask-1", now=payment.due_at)
     return minutes
 
 
@@ -267,10 +267,11 @@ def test_a_payment_given_up_late_is_asked_after_once_more() -> None:
 
 
 def test_asking_is_written_down_and_changes_nothing_else() -> None:
-    asking = asked(PENDING, now=LATER)
+    asking = asked(PENDING, question_id="ask-1", now=LATER)
     assert asking.due_at == LATER + ASK_GAP
-    assert replace(asking, asks=0, due_at=PENDING.due_at, version=1) == PENDING
-    assert (asking.asks, asking.version) == (1, 2)
+    before = replace(asking, asks=0, question_id=None, due_at=PENDING.due_at, version=1)
+    assert before == PENDING
+    assert (asking.asks, asking.version, asking.question_id) == (1, 2, "ask-1")
 
 
 def test_a_payment_expires_a_while_after_its_page_has_closed() -> None:

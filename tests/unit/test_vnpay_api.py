@@ -236,6 +236,7 @@ def test_an_unsigned_answer_is_refused(
         {name: value for name, value in answer.items() if name != "vnp_SecureHash"},
         answer | {"vnp_SecureHash": answer["vnp_SecureHash"][:-1]},
         answer | {"vnp_SecureHash": answer["vnp_SecureHash"] + "\n"},
+        answer | {"vnp_SecureHash": answer["vnp_SecureHash"] + "é"},
         {},
     ):
         with pytest.raises(BadSignature, match="not signed"):
