@@ -80,7 +80,7 @@ class Merchant(BaseModel):
     """The pay page, such as `https://sandbox.vnpayment.vn/paymentv2/vpcpay.html`."""
     api_url: Annotated[str, Field(pattern=r"^https?://[^?#]+$")]
     """For querydr and refund: `https://sandbox.vnpayment.vn/merchant_webapi/api/transaction`."""
-    return_url: Annotated[str, Field(pattern=r"^https?://", min_length=10, max_length=255)]
+    return_url: Annotated[str, Field(pattern=r"^https?://[^\s~*]+$", min_length=10, max_length=255)]
     """Our `/payments/vnpay/return`, as browsers reach it."""
     ipn_addresses: tuple[str, ...] = ()
     """Addresses that an IPN may come from; none: any. Published lists disagree, so ask VNPAY."""
@@ -162,6 +162,8 @@ def read_notification(raw_query: str, merchant: Merchant) -> Notification:
         raise BadSignature("This is not signed by VNPAY.")
     if fields.get("vnp_TmnCode") != merchant.tmn_code:
         raise BadSignature("This is for another merchant.")
+    if "vnp_Command" in fields:
+        raise BadSignature("This is a request of ours.")
     return Notification(
         txn_ref=fields.get("vnp_TxnRef", ""),
         amount_vnd=_whole_vnd(fields.get("vnp_Amount", "")),
@@ -262,7 +264,8 @@ def read_answer(
 
 
 def time_text(moment: datetime) -> str:
-    """`yyyyMMddHHmmss` in GMT+7 (P)."""
+    """`yyyyMMddHHmmss` in GMT+7 (P), of a moment that knows its own zone."""
+    assert moment.tzinfo is not None
     return moment.astimezone(VIETNAM).strftime("%Y%m%d%H%M%S")
 
 

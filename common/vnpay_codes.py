@@ -110,13 +110,14 @@ malformed, not in full after a part, only in part, not found, wrong amount, not 
 
 
 def notified_outcome(response_code: str, transaction_status: str) -> Outcome:
-    """What a return or an IPN says: paid only if both codes say so."""
+    """What a return or an IPN says: paid only if both codes say so, suspect if they disagree."""
     said = _STATUSES.get(transaction_status, Outcome.UNKNOWN)
-    if _SUSPECT in (response_code, transaction_status):
+    if response_code == SUCCESS and transaction_status == SUCCESS:
+        return Outcome.PAID
+    if _SUSPECT in (response_code, transaction_status) or said is Outcome.PAID:
         return Outcome.SUSPECT
-    if said is Outcome.PAID:
-        paid = response_code == SUCCESS and transaction_status == SUCCESS
-        return Outcome.PAID if paid else Outcome.SUSPECT
+    if said is Outcome.FAILED and response_code == SUCCESS:
+        return Outcome.SUSPECT
     return (
         said if said in (Outcome.FAILED, Outcome.UNFINISHED, Outcome.SUSPECT) else Outcome.UNKNOWN
     )
@@ -129,9 +130,12 @@ def query_outcome(response_code: str, transaction_type: str, transaction_status:
     if response_code != SUCCESS:
         return Outcome.UNKNOWN
     said = _STATUSES.get(transaction_status, Outcome.UNKNOWN)
-    if said is Outcome.PAID and transaction_type in (_FULL_REFUND, _PARTIAL_REFUND):
+    if transaction_type not in (_FULL_REFUND, _PARTIAL_REFUND):
+        return said
+    # From here on it is about a refund of what was paid.
+    if said is Outcome.PAID:
         return Outcome.REFUNDED
-    return said
+    return Outcome.UNKNOWN if said in (Outcome.FAILED, Outcome.UNFINISHED) else said
 
 
 def refund_outcome(response_code: str, transaction_status: str) -> Outcome:

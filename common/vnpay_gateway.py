@@ -24,7 +24,8 @@ from common.vnpay import (
 )
 
 CONNECT_SECONDS = 3.0
-READ_SECONDS = 10.0
+READ_SECONDS = 8.0
+"""From the question to the end of the answer, in which no pause may be as long either."""
 ANSWER_BYTES_MAX = 64 * 1024
 HTTP_OK = 200
 
@@ -64,6 +65,7 @@ class HttpGateway:
     @staticmethod
     def _post(url: str, request: Mapping[str, str]) -> Mapping[str, Any]:
         timeout = urllib3.Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS)
+        deadline = time.monotonic() + READ_SECONDS
         try:
             # Questions are minutes apart: a connection that was kept would be half closed by then.
             with urllib3.connection_from_url(url, timeout=timeout, retries=False) as vnpay:
@@ -74,7 +76,7 @@ class HttpGateway:
                     redirect=False,
                     preload_content=False,
                 )
-                content = _read(answer)
+                content = _read(answer, deadline=deadline)
         except urllib3.exceptions.HTTPError as error:
             raise GatewaySilent(f"VNPAY did not answer: {type(error).__name__}.") from error
         if answer.status != HTTP_OK:
@@ -88,9 +90,8 @@ class HttpGateway:
         return values
 
 
-def _read(answer: urllib3.BaseHTTPResponse) -> bytes:
+def _read(answer: urllib3.BaseHTTPResponse, *, deadline: float) -> bytes:
     """The whole body, within its limits."""
-    deadline = time.monotonic() + READ_SECONDS
     content = b""
     try:
         while chunk := answer.read1(ANSWER_BYTES_MAX, decode_content=True):

@@ -16,7 +16,8 @@ from random import Random
 from urllib.parse import quote, quote_plus
 
 from common.vnpay import Merchant
-from tests.vnpay_by_hand import FAILED, SUSPECT, UNFINISHED, Owed, fields_of, said_by_vnpay, signed
+from tests.vnpay_by_hand import FAILED, SUSPECT, UNFINISHED, Owed, fields_of, said_by_vnpay
+from tests.vnpay_signed import signed_query
 
 QUERY_CHARS = 8000
 """API Gateway takes no request line that is much longer."""
@@ -92,7 +93,7 @@ def random_bytes(enemy: Enemy) -> str:
 
 
 def without_a_hash(enemy: Enemy) -> str:
-    query = signed(enemy.paid(), enemy.secret).rpartition("&vnp_SecureHash=")[0]
+    query = signed_query(enemy.paid(), enemy.secret).rpartition("&vnp_SecureHash=")[0]
     return query + enemy.rng.choice(
         ["", "&vnp_SecureHash", "&vnp_SecureHash=", "&vnp_SecureHash=0"]
     )
@@ -117,13 +118,13 @@ def under_another_secret(enemy: Enemy) -> str:
         "None",
         enemy.text(HEX, 64) + "x",
     ]
-    return signed(enemy.paid(), enemy.rng.choice(others))
+    return signed_query(enemy.paid(), enemy.rng.choice(others))
 
 
 def by_another_way_of_signing(enemy: Enemy) -> str:
     """Older hashes, hashes without a key, and hashes of other texts than the one to be signed."""
     fields = enemy.paid()
-    query = signed(fields, enemy.secret).rpartition("&vnp_SecureHash=")[0]
+    query = signed_query(fields, enemy.secret).rpartition("&vnp_SecureHash=")[0]
     key = enemy.secret.encode()
     raw = "&".join(f"{name}={fields[name]}" for name in sorted(fields))
     joined = "|".join(fields.values())
@@ -143,7 +144,7 @@ def by_another_way_of_signing(enemy: Enemy) -> str:
 
 def mutated(enemy: Enemy) -> str:
     """A true IPN with some letters changed, lost, added or exchanged."""
-    letters = list(signed(enemy.paid(), enemy.secret))
+    letters = list(signed_query(enemy.paid(), enemy.secret))
     for _change in range(enemy.rng.choice([1, 1, 1, 2, 5, 20])):
         place = enemy.rng.randrange(len(letters))
         match enemy.rng.randrange(4):
@@ -163,7 +164,7 @@ def mutated(enemy: Enemy) -> str:
 def tampered(enemy: Enemy) -> str:
     """Something else was signed than what is said: another price, person or ending."""
     fields = enemy.paid(**enemy.rng.choice([FAILED, SUSPECT, UNFINISHED, {"vnp_Amount": "100"}]))
-    query = signed(fields, enemy.secret)
+    query = signed_query(fields, enemy.secret)
     digest = query.rpartition("=")[2]
     wanted = {**fields, **enemy.paid()}
     pairs = "&".join(f"{name}={quote_plus(value)}" for name, value in sorted(wanted.items()))
@@ -172,7 +173,7 @@ def tampered(enemy: Enemy) -> str:
 
 def said_twice(enemy: Enemy) -> str:
     """Names given again, before or after those that were signed."""
-    query = signed(enemy.paid(**enemy.rng.choice([{}, FAILED])), enemy.secret)
+    query = signed_query(enemy.paid(**enemy.rng.choice([{}, FAILED])), enemy.secret)
     name = enemy.rng.choice(
         ["vnp_Amount", "vnp_TxnRef", "vnp_ResponseCode", "vnp_TransactionStatus", "vnp_SecureHash"]
     )
@@ -187,20 +188,20 @@ def said_twice(enemy: Enemy) -> str:
 def of_another_merchant(enemy: Enemy) -> str:
     code = enemy.rng.choice(["OTHERS01", enemy.merchant.tmn_code.lower() + "X", "", "0" * 8])
     secret = enemy.rng.choice([enemy.secret, "F" * 32])
-    return signed(enemy.paid(vnp_TmnCode=enemy.rng.choice([code, None])), secret)
+    return signed_query(enemy.paid(vnp_TmnCode=enemy.rng.choice([code, None])), secret)
 
 
 def huge(enemy: Enemy) -> str:
     size = enemy.rng.choice([500, 4000, 7000])
     match enemy.rng.randrange(4):
         case 0:
-            return signed(enemy.paid(vnp_Amount="9" * size), enemy.secret)
+            return signed_query(enemy.paid(vnp_Amount="9" * size), enemy.secret)
         case 1:
-            return signed(enemy.paid(vnp_TxnRef="IMG" + "0" * size), enemy.secret)
+            return signed_query(enemy.paid(vnp_TxnRef="IMG" + "0" * size), enemy.secret)
         case 2:
             return "&".join(f"vnp_{number}=" for number in range(size // 10))
         case _:
-            return signed({**enemy.paid(), "vnp_" + "x" * size: "1"}, "F" * 32)
+            return signed_query({**enemy.paid(), "vnp_" + "x" * size: "1"}, "F" * 32)
 
 
 def of_no_payment(enemy: Enemy) -> str:
@@ -218,7 +219,7 @@ def of_no_payment(enemy: Enemy) -> str:
             known[:-1],
         ]
     )
-    return signed(enemy.paid(vnp_TxnRef=txn_ref), enemy.secret)
+    return signed_query(enemy.paid(vnp_TxnRef=txn_ref), enemy.secret)
 
 
 def of_another_amount(enemy: Enemy) -> str:
@@ -245,7 +246,7 @@ def of_another_amount(enemy: Enemy) -> str:
     )
     codes = enemy.rng.choice([{}, {}, FAILED, SUSPECT])
     fields = fields_of(payment, enemy.merchant, **{"vnp_Amount": amount, **codes})
-    return signed(fields, enemy.secret)
+    return signed_query(fields, enemy.secret)
 
 
 def of_another_ending(enemy: Enemy) -> str:
@@ -253,14 +254,16 @@ def of_another_ending(enemy: Enemy) -> str:
     code, status = (
         enemy.rng.choice([enemy.rng.choice(CODES), enemy.strange(), None]) for _two in "ab"
     )
-    return signed(enemy.paid(vnp_ResponseCode=code, vnp_TransactionStatus=status), enemy.secret)
+    return signed_query(
+        enemy.paid(vnp_ResponseCode=code, vnp_TransactionStatus=status), enemy.secret
+    )
 
 
 def with_more_fields(enemy: Enemy) -> str:
     """Rightly signed with names that nobody knows, and with others that are not signed."""
     fields = enemy.paid(**enemy.rng.choice([FAILED, SUSPECT, UNFINISHED]))
     fields[f"vnp_{enemy.text(string.ascii_letters, 20)}"] = enemy.strange()
-    query = signed(fields, enemy.secret)
+    query = signed_query(fields, enemy.secret)
     shouted = query.rpartition("=")[2].upper()
     return enemy.rng.choice(
         [
@@ -277,13 +280,13 @@ def again(enemy: Enemy) -> str:
     """What was sent before, or what VNPAY has said of a payment that is credited already."""
     credited = [payment for payment in enemy.payments if payment.paid_at is not None]
     if credited and enemy.rng.random() < 0.5:
-        return signed(fields_of(enemy.rng.choice(credited), enemy.merchant), enemy.secret)
+        return signed_query(fields_of(enemy.rng.choice(credited), enemy.merchant), enemy.secret)
     return enemy.rng.choice(enemy.told) if enemy.told else ""
 
 
 def encoded_otherwise(enemy: Enemy) -> str:
     """A true IPN, encoded twice, cut up, or in other alphabets."""
-    query = signed(enemy.paid(), enemy.secret)
+    query = signed_query(enemy.paid(), enemy.secret)
     return enemy.rng.choice(
         [
             quote(query),

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
-from urllib.parse import parse_qsl, quote_plus
+from urllib.parse import parse_qsl
 
 from common.vnpay import Merchant
 from tests.fakes_money import MERCHANT
+from tests.vnpay_signed import signed_query
 
 FAILED = {"vnp_ResponseCode": "24", "vnp_TransactionStatus": "02"}
 """The customer has cancelled."""
@@ -55,13 +53,9 @@ def fields_of(
 
 def ipn(payment: Owed, merchant: Merchant = MERCHANT, /, **said: str | None) -> str:
     """The query of a rightly signed IPN, or of a return, which is the same."""
-    return signed(fields_of(payment, merchant, **said), merchant.hash_secret.get_secret_value())
-
-
-def signed(fields: Mapping[str, str], secret: str) -> str:
-    """The query of these fields, with the hash that the secret gives it."""
-    text = "&".join(f"{quote_plus(name)}={quote_plus(fields[name])}" for name in sorted(fields))
-    return f"{text}&vnp_SecureHash={_digest(text, secret)}"
+    return signed_query(
+        fields_of(payment, merchant, **said), merchant.hash_secret.get_secret_value()
+    )
 
 
 def said_by_vnpay(query: str, merchant: Merchant) -> dict[str, str] | None:
@@ -82,9 +76,5 @@ def said_by_vnpay(query: str, merchant: Merchant) -> dict[str, str] | None:
         fields.pop(name, None)
     filled = {name: value for name, value in fields.items() if value}
     secret = merchant.hash_secret.get_secret_value()
-    rightly = {signed(each, secret).rpartition("=")[2] for each in (fields, filled)}
+    rightly = {signed_query(each, secret).rpartition("=")[2] for each in (fields, filled)}
     return fields if given.lower() in rightly else None
-
-
-def _digest(text: str, secret: str) -> str:
-    return hmac.new(secret.encode(), text.encode(), hashlib.sha512).hexdigest()

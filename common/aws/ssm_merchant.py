@@ -50,5 +50,8 @@ class SsmMerchant:
         try:
             return Merchant.model_validate_json(str(text))
         except ValidationError as error:
-            wrong = sorted({".".join(map(str, one["loc"])) or "JSON" for one in error.errors()})
+            named = {str(one["loc"][0]) if one["loc"] else "JSON" for one in error.errors()}
+            # A name that we do not know may be a value that was put in the wrong place.
+            known = {*Merchant.model_fields, "JSON"}
+            wrong = sorted({name if name in known else "an unknown field" for name in named})
             raise ValueError(f"{self._parameter}: wrong are {', '.join(wrong)}") from None

@@ -221,8 +221,11 @@ def test_a_parameter_that_is_no_object_is_told_without_its_text(
         ({"return_url": "https://leaked.test/" + "a" * 240}, "return_url"),
         ({"return_url": "http://a"}, "return_url"),
         ({"ipn_addresses": "leaked"}, "ipn_addresses"),
-        ({"ipn_addresses": ["203.0.113.5", 7, {"leaked": 1}]}, "ipn_addresses.1, ipn_addresses.2"),
-        ({"hash_secert": SECRET}, "hash_secert"),
+        ({"ipn_addresses": ["203.0.113.5", 7, {"leaked": 1}]}, "ipn_addresses"),
+        ({"hash_secert": SECRET}, "an unknown field"),
+        ({SECRET: "hash_secret", "leaked": 1}, "an unknown field"),
+        ({"return_url": "https://api.test/leaked~"}, "return_url"),
+        ({"return_url": "https://api.test/leaked\n"}, "return_url"),
         ({"tmn_code": "leaked", "hash_secret": "leaked"}, "hash_secret, tmn_code"),
     ],
 )

@@ -15,7 +15,8 @@ from functions.sweep import handler as sweep
 from tests.fakes_money import FakeGateway
 from tests.handlers.calls import Context, event
 from tests.handlers.wired import call
-from tests.vnpay_by_hand import FAILED, ipn, signed
+from tests.vnpay_by_hand import FAILED, ipn
+from tests.vnpay_signed import signed_query
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_a_repeated_ipn_is_one_call(calls: list[str], payment: Payment) -> None:
 
 
 def test_a_forged_ipn_is_no_call(calls: list[str], payment: Payment) -> None:
-    assert '"97"' in tell(signed({"vnp_TxnRef": payment.txn_ref}, "F" * 32))
+    assert '"97"' in tell(signed_query({"vnp_TxnRef": payment.txn_ref}, "F" * 32))
     assert calls == []
 
 

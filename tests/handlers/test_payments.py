@@ -16,7 +16,8 @@ from common.vnpay import Merchant
 from common.vnpay_codes import Outcome
 from tests.fakes_money import MERCHANT, MemoryPaymentStore
 from tests.handlers.calls import Answer, Api, event
-from tests.vnpay_by_hand import FAILED, ipn, signed
+from tests.vnpay_by_hand import FAILED, ipn
+from tests.vnpay_signed import signed_query
 from tests.world import LARGE, SMALL, World
 
 TXN_REF = "IMG7ec604411831fb51717972182068d936"
@@ -85,7 +86,7 @@ def test_the_pay_url_asks_vnpay_for_just_this_payment(api: Api) -> None:
     pay = urlsplit(api.call("post_payments", body=body).json["urls"]["pay"])
     fields = dict(parse_qsl(pay.query, strict_parsing=True))
     del fields["vnp_SecureHash"]
-    assert pay.query == signed(fields, MERCHANT.hash_secret.get_secret_value())
+    assert pay.query == signed_query(fields, MERCHANT.hash_secret.get_secret_value())
     assert fields == {
         "vnp_Version": "2.1.0",
         "vnp_Command": "pay",

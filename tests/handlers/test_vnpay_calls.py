@@ -18,7 +18,8 @@ from common.vnpay_codes import RSP_MESSAGES, RspCode
 from tests.fakes_money import MERCHANT, MemoryPaymentStore
 from tests.handlers.calls import Api, event
 from tests.handlers.test_payments import UNKNOWN, everything
-from tests.vnpay_by_hand import FAILED, SUSPECT, UNFINISHED, fields_of, ipn, signed
+from tests.vnpay_by_hand import FAILED, SUSPECT, UNFINISHED, fields_of, ipn
+from tests.vnpay_signed import signed_query
 from tests.world import CREDITS, SMALL, World
 
 SECRET = MERCHANT.hash_secret.get_secret_value()
@@ -30,7 +31,7 @@ def payment(api: Api) -> Payment:
 
 
 def forged(payment: Payment) -> str:
-    return signed(fields_of(payment), "F" * 32)
+    return signed_query(fields_of(payment), "F" * 32)
 
 
 def told(api: Api, query: str) -> str:

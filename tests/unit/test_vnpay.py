@@ -235,9 +235,16 @@ def test_a_notification_without_a_value_has_an_empty_one_and_is_no_payment() -> 
     assert said.outcome is Outcome.UNKNOWN
 
 
-def test_the_pay_url_of_a_customer_does_not_say_that_it_was_paid() -> None:
+def test_the_pay_url_of_a_customer_is_no_notification() -> None:
+    """It is signed with the same secret, by us."""
     raw = urlsplit(pay_url(PURCHASE, MERCHANT)).query
-    assert read_notification(raw, MERCHANT).outcome is Outcome.UNKNOWN
+    with pytest.raises(BadSignature, match="request of ours"):
+        read_notification(raw, MERCHANT)
+
+
+def test_a_time_without_a_zone_is_nobodys() -> None:
+    with pytest.raises(AssertionError):
+        time_text(datetime(2026, 11, 1, 17))  # noqa: DTZ001 - that is what is tried
 
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)

@@ -31,30 +31,30 @@ NOTIFIED = {
     #     code 00             another
     "00": (Outcome.PAID, Outcome.SUSPECT),
     "01": (Outcome.UNFINISHED, Outcome.UNFINISHED),
-    "02": (Outcome.FAILED, Outcome.FAILED),
+    "02": (Outcome.SUSPECT, Outcome.FAILED),
     "04": (Outcome.SUSPECT, Outcome.SUSPECT),
     "05": (Outcome.UNKNOWN, Outcome.UNKNOWN),
     "06": (Outcome.UNKNOWN, Outcome.UNKNOWN),
     "07": (Outcome.SUSPECT, Outcome.SUSPECT),
-    "08": (Outcome.FAILED, Outcome.FAILED),
+    "08": (Outcome.SUSPECT, Outcome.FAILED),
     "09": (Outcome.UNKNOWN, Outcome.UNKNOWN),
     "10": (Outcome.SUSPECT, Outcome.SUSPECT),
-    "11": (Outcome.FAILED, Outcome.FAILED),
+    "11": (Outcome.SUSPECT, Outcome.FAILED),
     "20": (Outcome.SUSPECT, Outcome.SUSPECT),
 }
 QUERIED = {
     #     a payment           a refund
     "00": (Outcome.PAID, Outcome.REFUNDED),
-    "01": (Outcome.UNFINISHED, Outcome.UNFINISHED),
-    "02": (Outcome.FAILED, Outcome.FAILED),
+    "01": (Outcome.UNFINISHED, Outcome.UNKNOWN),
+    "02": (Outcome.FAILED, Outcome.UNKNOWN),
     "04": (Outcome.SUSPECT, Outcome.SUSPECT),
     "05": (Outcome.REFUNDING, Outcome.REFUNDING),
     "06": (Outcome.REFUNDED, Outcome.REFUNDED),
     "07": (Outcome.SUSPECT, Outcome.SUSPECT),
-    "08": (Outcome.FAILED, Outcome.FAILED),
+    "08": (Outcome.FAILED, Outcome.UNKNOWN),
     "09": (Outcome.REFUND_REFUSED, Outcome.REFUND_REFUSED),
     "10": (Outcome.PAID, Outcome.REFUNDED),
-    "11": (Outcome.FAILED, Outcome.FAILED),
+    "11": (Outcome.FAILED, Outcome.UNKNOWN),
     "20": (Outcome.PAID, Outcome.REFUNDED),
 }
 
