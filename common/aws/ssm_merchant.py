@@ -54,4 +54,5 @@ class SsmMerchant:
             # A name that we do not know may be a value that was put in the wrong place.
             known = {*Merchant.model_fields, "JSON"}
             wrong = sorted({name if name in known else "an unknown field" for name in named})
-            raise ValueError(f"{self._parameter}: wrong are {', '.join(wrong)}") from None
+        # Out here, so that the error that knows the values does not travel along.
+        raise ValueError(f"{self._parameter}: wrong are {', '.join(wrong)}")
