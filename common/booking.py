@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from common.errors import StaleWrite
 from common.observability import TO_REVIEW, count, logger
-from common.payments import Heard, News, Payment, PaymentStatus, Verdict, end_refund, hear
+from common.payments import Heard, News, Payment, PaymentStatus, Verdict, hear
 from common.ports import Clock, PaymentSaver
+from common.refunds import end_refund
 from common.vnpay_codes import Outcome
 
 TRIES = 5
@@ -35,11 +36,16 @@ def book(news: News, *, payments: PaymentSaver, now: Clock) -> Heard | None:
             except StaleWrite:
                 continue
             _tell(heard)
-        elif heard.verdict is Verdict.OTHER_AMOUNT and news.outcome.moved:
+        elif heard.verdict is Verdict.OTHER_AMOUNT and _alarming(heard, news):
             logger.error("money of another amount", txn_ref=payment.txn_ref)
             count(TO_REVIEW)
         return heard
     raise StaleWrite(f"{news.txn_ref} kept changing.")
+
+
+def _alarming(heard: Heard, news: News) -> bool:
+    """Whether money of another amount has come that nobody has looked into."""
+    return news.outcome.moved and not heard.payment.closed
 
 
 def _tell(heard: Heard) -> None:
@@ -53,16 +59,39 @@ def book_refund(
 ) -> Payment:
     """Write down what the gateway says of a refund; what it leaves open stays as it is.
 
-    When somebody else has written it down in the meantime, theirs stands and is the answer.
+    Whoever has written to the payment in the meantime, VNPAY's word on this very refund counts, as
+    long as it is open. Money that goes back for one that is not is for a person: the alarm.
     """
-    ended, entry = end_refund(payment, outcome, message=message, now=now())
-    if ended is payment:
+    if payment.refund is None:
         return payment
-    try:
-        payments.save(ended, entry=entry)
-    except StaleWrite:
-        return payments.get(payment.txn_ref) or payment
-    logger.info("refund", txn_ref=ended.txn_ref, user_id=ended.user_id, status=ended.status)
-    if ended.status is not PaymentStatus.REFUNDING:
-        count("RefundsRefused" if entry else "RefundsDone")
-    return ended
+    request_id = payment.refund.request_id
+    for _try in range(TRIES):
+        ended, entry = end_refund(payment, outcome, message=message, now=now())
+        if ended is payment:
+            break
+        try:
+            payments.save(ended, entry=entry)
+        except StaleWrite:
+            payment = payments.get(payment.txn_ref) or payment
+            if payment.refund is None or payment.refund.request_id != request_id:
+                break
+            continue
+        logger.info("refund", txn_ref=ended.txn_ref, user_id=ended.user_id, status=ended.status)
+        if ended.status is not PaymentStatus.REFUNDING:
+            count("RefundsRefused" if entry else "RefundsDone")
+        return ended
+    if gives_back(outcome) and not refunds(payment, request_id):
+        logger.error("VNPAY pays back what was given up", txn_ref=payment.txn_ref)
+        count(TO_REVIEW)
+    return payment
+
+
+def gives_back(outcome: Outcome) -> bool:
+    """Whether money goes back to the customer."""
+    return outcome in (Outcome.REFUNDING, Outcome.REFUNDED)
+
+
+def refunds(payment: Payment, request_id: str) -> bool:
+    """Whether the payment's credits are taken back for that very refund."""
+    open_or_done = payment.status in (PaymentStatus.REFUNDING, PaymentStatus.REFUNDED)
+    return open_or_done and payment.refund is not None and payment.refund.request_id == request_id

@@ -33,10 +33,12 @@ PAY_MINUTES = 15
 ASK_GAP = timedelta(minutes=6)
 """Between two questions about one payment: VNPAY has been seen to refuse a second for 5 minutes."""
 GRACE = timedelta(minutes=15)
-"""After the pay page has closed or a refund was asked for, until `nothing known` is believed."""
+"""After the pay page has closed, until it is believed that nothing has come."""
 ASKS_MAX = 9
-"""Questions about a payment that is given up: 15, 21, 33, … minutes after its start, the last after
-a day. One that the gateway has said nothing of is asked after daily, for ever."""
+"""Questions about a payment: 15, 21, 33, … minutes after its start, the last after a day. A refund
+is asked after until it is decided, at last daily."""
+CLOSED = "closed"
+"""The error of a payment whose review an operator has ended."""
 ASK_GAP_MAX = timedelta(days=1)
 
 Locale = Literal["vn", "en"]
@@ -77,6 +79,11 @@ class PaymentError:
 
     code: str
     message: str
+    by: str | None = None
+    """The operator who said so."""
+
+
+NOT_PAID_IN_TIME = PaymentError(code="expired", message="It was not paid in time.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +132,8 @@ class Payment:
     """When the gateway is to be asked next; None: not by itself."""
     paid_at: datetime | None = None
     """When we learned of it."""
+    received_vnd: int | None = None
+    """What came, where that was another amount."""
     transaction_no: str | None = None
     """The gateway's own number."""
     error: PaymentError | None = None
@@ -134,6 +143,12 @@ class Payment:
     def terminal(self) -> bool:
         """Whether there is nothing left to wait for."""
         return self.status in TERMINAL
+
+    @property
+    def closed(self) -> bool:
+        """Whether an operator has ended its review."""
+        failed = self.status is PaymentStatus.FAILED
+        return failed and self.error is not None and self.error.code == CLOSED
 
     def payable(self, now: datetime) -> bool:
         """Whether the pay page still takes it."""
@@ -196,12 +211,20 @@ def hear(payment: Payment, news: News, *, now: datetime) -> Heard:
         return Heard(Verdict.REPEATED, payment)
     if not news.outcome.tells:
         return Heard(Verdict.UNCLEAR, payment)
+    if payment.closed and news.by is None:
+        return _hear_closed(payment, news)
+    return _hear_end(payment, news, now)
+
+
+def _hear_end(payment: Payment, news: News, now: datetime) -> Heard:
+    """Take in the end of a payment that is not credited yet."""
     if news.outcome in (Outcome.PAID, Outcome.REFUND_REFUSED):
         return _paid(payment, news, now)
     if news.outcome is Outcome.FAILED:
         return _failed(payment, news)
     held = PaymentError(
-        code="suspected", message="VNPAY holds this payment back; somebody is looking into it."
+        code="suspected",
+        message="VNPAY has not settled this payment; somebody is looking into it.",
     )
     return _reviewed(payment, news, held)
 
@@ -214,93 +237,35 @@ def asked(payment: Payment, *, question_id: str, now: datetime) -> Payment:
     """
     asks = payment.asks + 1
     wait = min(ASK_GAP_MAX, ASK_GAP * 2 ** min(payment.asks, ASKS_MAX))
-    given_up = payment.status in (PaymentStatus.EXPIRED, PaymentStatus.REVIEW)
-    last = given_up and asks >= ASKS_MAX
-    return _next(payment, asks=asks, question_id=question_id, due_at=None if last else now + wait)
+    last = payment.status is not PaymentStatus.REFUNDING and asks >= ASKS_MAX
+    due_at = None if last else now + wait
+    asking = next_version(payment, asks=asks, question_id=question_id, due_at=due_at)
+    if last and asking.status is PaymentStatus.PENDING:
+        # A day of silence: whoever waits is told. What the last question brings still counts.
+        return replace(asking, status=PaymentStatus.EXPIRED, error=NOT_PAID_IN_TIME)
+    return asking
 
 
 def expire(payment: Payment, *, now: datetime) -> Payment:
     """Give a pending payment up that the gateway knows no money of; the same one until then."""
     if payment.status is not PaymentStatus.PENDING or now < payment.expires_at + GRACE:
         return payment
-    error = PaymentError(code="expired", message="It was not paid in time.")
-    return _next(payment, status=PaymentStatus.EXPIRED, error=error)
+    return next_version(payment, status=PaymentStatus.EXPIRED, error=NOT_PAID_IN_TIME)
 
 
-def close(payment: Payment, *, reason: str) -> Payment:
-    """End a review without credits: the money has gone back by other ways, or never came.
+def close(payment: Payment, *, by: str, reason: str) -> Payment:
+    """End what only a person can: a review without credits, or a refund that has been paid back.
 
-    Raises Conflict for a payment that is not in review.
+    Raises Conflict for any other payment.
     """
+    if payment.status is PaymentStatus.REFUNDING:
+        return next_version(payment, status=PaymentStatus.REFUNDED, due_at=None, error=None)
     if payment.status is not PaymentStatus.REVIEW:
-        raise Conflict(f"This payment is {payment.status}; only one in review is closed.")
-    error = PaymentError(code="closed", message=reason)
-    return _next(payment, status=PaymentStatus.FAILED, error=error, due_at=None)
-
-
-def begin_refund(
-    payment: Payment,
-    *,
-    number_of_credits: int,
-    by: str,
-    reason: str,
-    request_id: str,
-    now: datetime,
-) -> tuple[Payment, LedgerEntry]:
-    """Take so many of the payment's credits back, to have their price paid back.
-
-    A part's price is rounded down to whole VND. Raises Conflict when there is nothing to refund.
-    """
-    if payment.status is not PaymentStatus.PAID:
-        raise Conflict(f"This payment is {payment.status}; only a paid one is refunded.")
-    if not 1 <= number_of_credits <= payment.credits:
-        raise Conflict(f"This payment bought {payment.credits} credits.")
-    amount_vnd = payment.amount_vnd * number_of_credits // payment.credits
-    if amount_vnd == 0:
-        raise Conflict(f"{number_of_credits} credits of this payment cost less than 1 VND.")
-    refund = Refund(
-        number=payment.refund.number + 1 if payment.refund else 1,
-        request_id=request_id,
-        credits=number_of_credits,
-        amount_vnd=amount_vnd,
-        by=by,
-        reason=reason,
-        requested_at=now,
-    )
-    begun = _next(
-        payment,
-        status=PaymentStatus.REFUNDING,
-        refund=refund,
-        error=None,
-        asks=0,
-        due_at=now + ASK_GAP,
-    )
-    return begun, _refund_entry(begun, EntryKind.REFUND, now=now)
-
-
-def end_refund(
-    payment: Payment, outcome: Outcome, *, now: datetime, message: str = ""
-) -> tuple[Payment, LedgerEntry | None]:
-    """Take in what the gateway says of a refund: it is on it, did it, refuses, or leaves it open.
-
-    When it has never taken a refund on, and a while after it was asked still knows of none, the
-    request never reached it. Whatever is open stays `refunding`, the credits taken.
-    """
-    refund = payment.refund
-    if payment.status is not PaymentStatus.REFUNDING or refund is None:
-        return payment, None
-    if outcome is Outcome.REFUNDED:
-        return _next(payment, status=PaymentStatus.REFUNDED, due_at=None, error=None), None
-    if outcome is Outcome.REFUNDING and not refund.accepted:
-        return _next(payment, refund=replace(refund, accepted=True)), None
-    overdue = not refund.accepted and now >= refund.requested_at + GRACE
-    unheard = outcome is Outcome.PAID and overdue
-    if outcome is not Outcome.REFUND_REFUSED and not unheard:
-        return payment, None
-    said = message or ("VNPAY never got the request." if unheard else "VNPAY refused.")
-    error = PaymentError(code="refund_refused", message=said)
-    undone = _next(payment, status=PaymentStatus.PAID, due_at=None, error=error)
-    return undone, _refund_entry(undone, EntryKind.REFUND_UNDONE, now=now)
+        raise Conflict(
+            f"This payment is {payment.status}; only one in review or refunding is closed."
+        )
+    error = PaymentError(code=CLOSED, message=reason, by=by)
+    return next_version(payment, status=PaymentStatus.FAILED, error=error, due_at=None)
 
 
 def top_up(payment: Payment, *, now: datetime) -> LedgerEntry:
@@ -315,24 +280,8 @@ def top_up(payment: Payment, *, now: datetime) -> LedgerEntry:
     )
 
 
-def _refund_entry(payment: Payment, kind: EntryKind, *, now: datetime) -> LedgerEntry:
-    refund = payment.refund
-    assert refund is not None
-    sign = -1 if kind is EntryKind.REFUND else 1
-    return LedgerEntry(
-        user_id=payment.user_id,
-        entry_id=f"payment#{payment.txn_ref}#{kind}#{refund.number}",
-        kind=kind,
-        created_at=now,
-        available=sign * refund.credits,
-        txn_ref=payment.txn_ref,
-        reason=refund.reason,
-        by=refund.by,
-    )
-
-
 def _paid(payment: Payment, news: News, now: datetime) -> Heard:
-    paid = _next(
+    paid = next_version(
         payment,
         status=PaymentStatus.PAID,
         paid_at=now,
@@ -350,13 +299,15 @@ def _failed(payment: Payment, news: News) -> Heard:
     code, message = FAILURES.get(news.response_code, OTHER_FAILURE)
     error = PaymentError(code=code, message=message)
     return Heard(
-        Verdict.RECORDED, _next(payment, status=PaymentStatus.FAILED, error=error, due_at=None)
+        Verdict.RECORDED,
+        next_version(payment, status=PaymentStatus.FAILED, error=error, due_at=None),
     )
 
 
 def _hear_other_amount(payment: Payment, news: News) -> Heard:
     if (
-        not news.outcome.moved
+        payment.closed
+        or not news.outcome.moved
         or payment.status not in UNCREDITED
         or payment.status is PaymentStatus.REVIEW
     ):
@@ -366,13 +317,24 @@ def _hear_other_amount(payment: Payment, news: News) -> Heard:
         code="other_amount",
         message=f"{came} came instead of {payment.amount_vnd} VND; somebody is looking into it.",
     )
-    return replace(_reviewed(payment, news, error), verdict=Verdict.OTHER_AMOUNT)
+    heard = _reviewed(replace(payment, received_vnd=news.amount_vnd), news, error)
+    return replace(heard, verdict=Verdict.OTHER_AMOUNT)
+
+
+def _hear_closed(payment: Payment, news: News) -> Heard:
+    """The gateway repeats itself after a close, or says that it is paid after all."""
+    if news.outcome not in (Outcome.PAID, Outcome.REFUND_REFUSED):
+        return Heard(Verdict.REPEATED, payment)
+    error = PaymentError(
+        code="paid_after_close", message="The money came after all; somebody is looking into it."
+    )
+    return _reviewed(payment, news, error)
 
 
 def _reviewed(payment: Payment, news: News, error: PaymentError) -> Heard:
     if payment.status is PaymentStatus.REVIEW:
         return Heard(Verdict.REPEATED, payment)
-    reviewed = _next(
+    reviewed = next_version(
         payment,
         status=PaymentStatus.REVIEW,
         error=error,
@@ -381,5 +343,6 @@ def _reviewed(payment: Payment, news: News, error: PaymentError) -> Heard:
     return Heard(Verdict.RECORDED, reviewed)
 
 
-def _next(payment: Payment, **changes: object) -> Payment:
+def next_version(payment: Payment, **changes: object) -> Payment:
+    """The payment changed so, one version on."""
     return replace(payment, version=payment.version + 1, **changes)  # type: ignore[arg-type]  # each caller names fields of Payment

@@ -198,6 +198,9 @@ class MerchantReader(Protocol):
 class PaymentGateway(Protocol):
     """VNPAY's merchant API; answers are verified. Raises GatewaySilent for any that is not."""
 
+    def require_account(self) -> None:
+        """Raise whatever would keep a question from being asked at all."""
+
     def query(self, payment: Payment, *, request_id: str, now: datetime) -> ApiAnswer:
         """Ask what has become of a payment."""
 

@@ -28,7 +28,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Annotated, Any, Literal
 from urllib.parse import parse_qsl, quote_plus
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from common.errors import BadSignature
 from common.vnpay_codes import Outcome, notified_outcome
@@ -69,21 +69,44 @@ CALLER_IP = "127.0.0.1"
 this one."""
 
 
+_SECURE = r"(https://|http://(127\.0\.0\.1|localhost)[:/])"
+"""Plain HTTP is for this machine alone."""
+
+
+def _without_spaces(secret: SecretStr) -> SecretStr:
+    if re.search(r"\s", secret.get_secret_value()):
+        raise ValueError("has white space in it")
+    return secret
+
+
+def _network(text: str) -> str:
+    ipaddress.ip_network(text)  # raises ValueError for what is none
+    return text
+
+
 class Merchant(BaseModel):
     """A merchant's account with VNPAY, and where VNPAY is; no error ever shows what it holds."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     tmn_code: Annotated[str, Field(pattern=r"^[A-Za-z0-9]{8}$")]
-    hash_secret: Annotated[SecretStr, Field(min_length=8)]
-    pay_url: Annotated[str, Field(pattern=r"^https?://[^?#]+$")]
+    hash_secret: Annotated[SecretStr, Field(min_length=8), AfterValidator(_without_spaces)]
+    pay_url: Annotated[str, Field(pattern=rf"^{_SECURE}[^?#\s]+$")]
     """The pay page, such as `https://sandbox.vnpayment.vn/paymentv2/vpcpay.html`."""
-    api_url: Annotated[str, Field(pattern=r"^https?://[^?#]+$")]
+    api_url: Annotated[str, Field(pattern=rf"^{_SECURE}[^?#\s]+$")]
     """For querydr and refund: `https://sandbox.vnpayment.vn/merchant_webapi/api/transaction`."""
-    return_url: Annotated[str, Field(pattern=r"^https?://[^\s~*]+$", min_length=10, max_length=255)]
+    return_url: Annotated[
+        str, Field(pattern=rf"^{_SECURE}[^\s~*]+$", min_length=10, max_length=255)
+    ]
     """Our `/payments/vnpay/return`, as browsers reach it."""
-    ipn_addresses: tuple[str, ...] = ()
-    """Addresses that an IPN may come from; none: any. Published lists disagree, so ask VNPAY."""
+    ipn_addresses: tuple[Annotated[str, AfterValidator(_network)], ...] = ()
+    """Addresses or networks that an IPN may come from; none: any. Published lists disagree, so ask
+    VNPAY."""
+
+    def allows(self, address: str) -> bool:
+        """Whether an IPN may come from there."""
+        networks = [ipaddress.ip_network(each) for each in self.ipn_addresses]
+        return not networks or any(ipaddress.ip_address(address) in each for each in networks)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,7 +269,10 @@ def read_answer(
     }
     querying = request["vnp_Command"] == "querydr"
     signed = _QUERY_ANSWERED if querying else _REFUND_ANSWERED
-    text = "|".join(values.get(name, "") for name in signed.split())
+    said = [values.get(name, "") for name in signed.split()]
+    if any("|" in value for value in said):
+        raise BadSignature("This answer could be read in two ways.")
+    text = "|".join(said)
     given = values.get("SecureHash", "")
     if not _HASH.fullmatch(given) or not _same(given, text, merchant):
         raise BadSignature("This answer is not signed by VNPAY.")

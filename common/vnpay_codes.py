@@ -102,6 +102,8 @@ _STATUSES: Mapping[str, Outcome] = MappingProxyType(
 """vnp_TransactionStatus (P; 08, 10, 11 and 20 from T)."""
 
 _NOT_FOUND = "91"
+_ASKED_BEFORE = "94"
+"""To a refund: it was asked for before, and VNPAY is on it (Q)."""
 _FULL_REFUND, _PARTIAL_REFUND = "02", "03"
 
 _REFUSED = frozenset({"02", "03", "04", "13", "91", "93", "95", "97"})
@@ -141,9 +143,10 @@ def query_outcome(response_code: str, transaction_type: str, transaction_status:
 def refund_outcome(response_code: str, transaction_status: str) -> Outcome:
     """What a signed answer to a refund says.
 
-    94 (asked for already), 98 (timed out) and 99 (anything) leave open whether the money goes back:
-    only querydr can tell.
+    98 (timed out) and 99 (anything) leave open whether the money goes back: ask again.
     """
+    if response_code == _ASKED_BEFORE:
+        return Outcome.REFUNDING
     if response_code in _REFUSED:
         return Outcome.REFUND_REFUSED
     if response_code == SUCCESS:

@@ -36,6 +36,10 @@ class HttpGateway:
     def __init__(self, merchant: MerchantReader) -> None:
         self._merchant = merchant
 
+    def require_account(self) -> None:
+        """Read the merchant's account."""
+        self._merchant()
+
     def query(self, payment: Payment, *, request_id: str, now: datetime) -> ApiAnswer:
         """Send a querydr."""
         merchant = self._merchant()

@@ -59,17 +59,29 @@ class Alarms(Construct):
         for service in ("payments", "sweep"):
             self._alarm(
                 f"MoneyThatDoesNotFit{service.title()}",
-                "Money came that is not booked: `imagify audit` names the payments in review, "
-                "`imagify payments confirm` or `close` decides them.",
-                cloudwatch.Metric(
-                    namespace=METRICS_NAMESPACE,
-                    metric_name=TO_REVIEW,
-                    dimensions_map={"service": service},
-                    period=Duration.minutes(5),
-                    statistic="Sum",
-                ),
+                "Money came that is not booked, or a refund does not end: `imagify payments list` "
+                "with --status review or refunding names them, confirm or close decides them.",
+                _counted(service, TO_REVIEW),
                 threshold=1,
             )
+        self._alarm(
+            "NotificationsFail",
+            "VNPAY's word on payments is not booked: read payments' logs; the sweep asks later.",
+            _counted("payments", "NotificationsFailed"),
+            threshold=1,
+        )
+        self._alarm(
+            "PaymentsNotHealed",
+            "VNPAY does not answer questions about payments: read the logs of the sweep.",
+            _counted("sweep", "PaymentsNotHealed"),
+            threshold=5,
+        )
+        self._alarm(
+            "SweepErrors",
+            "The sweep met something unexpected, and went on with the rest: read its logs.",
+            _counted("sweep", "UnexpectedErrors"),
+            threshold=1,
+        )
         self._alarm(
             "SweepFails",
             "Nobody asks after payments whose news never came: read the sweep's logs.",
@@ -105,3 +117,14 @@ class Alarms(Construct):
         )
         if self._topic is not None:
             alarm.add_alarm_action(actions.SnsAction(self._topic))
+
+
+def _counted(service: str, name: str) -> cloudwatch.Metric:
+    """How often a function has counted that, in five minutes."""
+    return cloudwatch.Metric(
+        namespace=METRICS_NAMESPACE,
+        metric_name=name,
+        dimensions_map={"service": service},
+        period=Duration.minutes(5),
+        statistic="Sum",
+    )

@@ -13,7 +13,7 @@ SWEEP_MINUTES = 1
 
 
 class SweepSchedule(Construct):
-    """Runs the sweep each minute; a run that fails is not repeated, as the next one goes on."""
+    """Runs the sweep each minute; that Lambda may repeat a run which failed does no harm."""
 
     def __init__(self, scope: Construct, construct_id: str, *, function: lambda_.Function) -> None:
         super().__init__(scope, construct_id)

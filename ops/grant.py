@@ -32,8 +32,8 @@ def grant(
     """Give a person credits; the ledger says who gave them and why."""
     import json
     import uuid
-    from datetime import UTC, datetime
 
+    from common.wall_clock import utc_now
     from ops.money import find_user, give
     from ops.stack import Stack, Where
     from ops.terminal import ERR, OUT
@@ -42,6 +42,8 @@ def grant(
     user = find_user(email, stack.users)
     chosen = key or uuid.uuid4().hex
     if not dry_run:
+        # Said before it is used: were the answer lost, nobody could repeat it otherwise.
+        ERR.print(f"Key {chosen}: the same again changes nothing.")
         give(
             user,
             number,
@@ -49,7 +51,7 @@ def grant(
             by=stack.operator,
             reason=reason,
             ledger=stack.ledger,
-            now=datetime.now(UTC),
+            now=utc_now(),
         )
         user = find_user(email, stack.users)
     available = user.balance.available
@@ -59,5 +61,5 @@ def grant(
     elif dry_run:
         ERR.print(f"{user.email} has {available} credits and would be given {number}.")
     else:
-        ERR.print(f"{user.email} has {available} credits now. The same again: --key {chosen}")
+        ERR.print(f"{user.email} has {available} credits now.")
     return 0

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import datetime
 
-from common.booking import book, book_refund
+from common.booking import book, book_refund, gives_back, refunds
 from common.credits import LedgerEntry, grant
 from common.email_address import normalised
 from common.errors import Conflict, GatewaySilent, InsufficientCredits, InvalidRequest, NotFound
-from common.payments import UNCREDITED, News, Payment, Verdict, begin_refund, close
+from common.payments import UNCREDITED, News, Payment, PaymentStatus, Verdict, close
 from common.ports import (
     Clock,
     Granter,
@@ -19,6 +20,7 @@ from common.ports import (
     User,
     UserStore,
 )
+from common.refunds import begin_refund
 from common.vnpay_codes import Outcome, refund_outcome
 
 _KEY = re.compile(r"[\x21-\x7e]{1,64}")
@@ -95,11 +97,29 @@ def require_confirmable(payment: Payment, *, amount_vnd: int) -> None:
         )
 
 
-def close_payment(payment: Payment, *, reason: str, payments: PaymentSaver) -> Payment:
-    """End a review without credits. Raises Conflict, or StaleWrite when it changed just now."""
-    closed = close(payment, reason=reason)
+def close_payment(payment: Payment, *, by: str, reason: str, payments: PaymentSaver) -> Payment:
+    """End a review, or a refund that was seen paid back.
+
+    Raises Conflict, or StaleWrite when it changed just now.
+    """
+    closed = close(payment, by=by, reason=reason)
     payments.save(closed)
     return closed
+
+
+@dataclass(frozen=True, slots=True)
+class Refunded:
+    """A payment after a try to refund it, and what VNPAY said to that."""
+
+    payment: Payment
+    said: str
+
+    @property
+    def answered(self) -> bool:
+        """Whether it is decided, or in VNPAY's hands."""
+        refund = self.payment.refund
+        open_ = self.payment.status is PaymentStatus.REFUNDING
+        return not open_ or (refund is not None and refund.accepted)
 
 
 def refund_payment(
@@ -112,15 +132,15 @@ def refund_payment(
     payments: PaymentSaver,
     gateway: PaymentGateway,
     now: Clock,
-) -> Payment:
+) -> Refunded:
     """Take the payment's credits back (None: all of them), then have VNPAY pay them back.
 
-    The answer is `paid` when VNPAY refused and the credits are given back, else `refunding`, with
-    `refund.accepted` telling whether VNPAY has answered: the sweep asks until it is decided.
-
-    Raises Conflict, StaleWrite, or InsufficientCredits for credits that are spent; then nothing has
-    changed.
+    The payment is `paid` again when VNPAY refused, else `refunding`: the sweep follows it until it
+    is decided, and asks again where VNPAY did not answer. Raises Conflict, StaleWrite,
+    InsufficientCredits for credits that are spent, or whatever keeps VNPAY from being asked; then
+    nothing has changed.
     """
+    gateway.require_account()
     begun, entry = begin_refund(
         payment,
         number_of_credits=payment.credits if number is None else number,
@@ -137,12 +157,14 @@ def refund_payment(
         ) from None
     try:
         answer = gateway.refund(begun, now=now())
-    except GatewaySilent:
-        return begun
-    return book_refund(
-        begun,
-        refund_outcome(answer.response_code, answer.transaction_status),
-        message=f"VNPAY refused the refund: {answer.response_code} {answer.message}".strip(),
-        payments=payments,
-        now=now,
-    )
+    except GatewaySilent as error:
+        return Refunded(begun, error.message)
+    said = f"VNPAY answered {answer.response_code} {answer.message}".strip()
+    outcome = refund_outcome(answer.response_code, answer.transaction_status)
+    ended = book_refund(begun, outcome, message=said, payments=payments, now=now)
+    if gives_back(outcome) and not refunds(ended, request_id):
+        raise Conflict(
+            f"VNPAY pays back a refund of {payment.txn_ref} that was given up in the meantime, and "
+            "its credits are given again: look at it now."
+        )
+    return Refunded(ended, said)

@@ -8,7 +8,9 @@ from typer import Option
 
 Json = Annotated[bool, Option("--json", help="Print the result for programs.")]
 DryRun = Annotated[bool, Option("--dry-run", help="Say what would be done, and do nothing.")]
-Reason = Annotated[str, Option(metavar="WHY", help="Why; kept with what is done.")]
+Reason = Annotated[
+    str, Option(metavar="WHY", help="Why, for the ledger or the payment: the customer sees it.")
+]
 StackName = Annotated[
     str | None,
     Option("--stack", metavar="NAME", help=r"A stack on AWS.  \[default: the local run]"),

@@ -124,17 +124,22 @@ def close(
     region: Region = None,
     profile: Profile = None,
 ) -> int:
-    """End a review without credits, when the money has gone back or never came."""
+    """End a review without credits, or a refund that you have seen paid back.
+
+    A closed review stays closed, whatever VNPAY repeats; should it say later that the payment is
+    paid as agreed, that is another review.
+    """
     from common.payments import close as closed
     from ops.money import close_payment, find_payment
     from ops.stack import Stack, Where
 
     stack = Stack(Where(stack=stack_name, region=region, profile=profile))
     payment = find_payment(txn_ref, stack.payments)
+    by = stack.operator
     if dry_run:
-        closed(payment, reason=reason)
-        return _would("end the review without credits")
-    _say(close_payment(payment, reason=reason, payments=stack.payments), as_json=as_json)
+        becomes = closed(payment, by=by, reason=reason)
+        return _would(f"make it {becomes.status}, without moving credits")
+    _say(close_payment(payment, by=by, reason=reason, payments=stack.payments), as_json=as_json)
     return 0
 
 
@@ -160,7 +165,8 @@ def refund(
     """
     import uuid
 
-    from common.payments import PaymentStatus, begin_refund
+    from common.payments import PaymentStatus
+    from common.refunds import begin_refund
     from common.wall_clock import utc_now
     from ops.money import find_payment, refund_payment
     from ops.stack import Stack, Where
@@ -177,7 +183,7 @@ def refund(
             f"take {wanted} credits from {payment.user_id} and pay back "
             f"{begun.refund.amount_vnd:,} VND"
         )
-    payment = refund_payment(
+    done = refund_payment(
         payment,
         number,
         payments=stack.payments,
@@ -185,12 +191,12 @@ def refund(
         now=utc_now,
         **act,
     )
-    _say(payment, as_json=as_json)
-    assert payment.refund is not None
-    if payment.status is PaymentStatus.PAID:
+    _say(done.payment, as_json=as_json)
+    ERR.print(done.said, markup=False)
+    if done.payment.status is PaymentStatus.PAID:
         return 1
-    if payment.status is PaymentStatus.REFUNDING and not payment.refund.accepted:
-        ERR.print("VNPAY has not answered. The credits are taken; the sweep asks until it does.")
+    if not done.answered:
+        ERR.print("That leaves it open: the credits are taken, and the sweep asks until it is not.")
         return UNDECIDED
     ERR.print("VNPAY is on it. The sweep follows it until the bank has it, or refuses it.")
     return 0
@@ -227,10 +233,12 @@ def _facts(payment: Payment) -> dict[str, Any]:
         "amount_vnd": payment.amount_vnd,
         "created_at": payment.created_at.isoformat(timespec="seconds"),
         "paid_at": payment.paid_at and payment.paid_at.isoformat(timespec="seconds"),
+        "received_vnd": payment.received_vnd,
         "transaction_no": payment.transaction_no,
         "asked": payment.asks,
         "ask_at": payment.due_at and payment.due_at.isoformat(timespec="seconds"),
         "error": error and f"{error.message} ({error.code})",
+        "closed_by": error and error.by,
         "refund": refund
         and f"{refund.credits} credits, {refund.amount_vnd} VND, by {refund.by}: {refund.reason}",
     }

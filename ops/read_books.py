@@ -56,7 +56,11 @@ class BooksReader:
         certain = [found for found in seen if not found.user_id]
         for number, user_id in enumerate(suspects, start=1):
             tell(f"Looking closer at {number} of {len(suspects)}")
-            certain += audit(self._of_user(user_id, books))
+            one = self._of_user(user_id, books)
+            if one is None:
+                tell(f"{user_id} moved at every look and is not judged")
+            else:
+                certain += audit(one)
         return books, sorted(certain)
 
     def payments(self) -> list[Payment]:
@@ -77,15 +81,15 @@ class BooksReader:
         images = frozenset(self._images(""))
         return Books(users=users, entries=entries, jobs=jobs, payments=payments, images=images)
 
-    def _of_user(self, user_id: str, books: Books) -> Books:
-        """One user's books, read while the balance stood still; the last look if it never does."""
+    def _of_user(self, user_id: str, books: Books) -> Books | None:
+        """One user's books, read while the balance stood still; None if it never does."""
         for _try in range(TRIES):
             before = self._user(user_id)
             one = self._look(user_id, before, books)
             if self._user(user_id) == before:
-                break
+                return one
             self._sleep(PAUSE_SECONDS)
-        return one
+        return None
 
     def _look(self, user_id: str, user: User | None, books: Books) -> Books:
         entries = [entry_from(item) for item in self._ledger(user_id)]

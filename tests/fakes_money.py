@@ -124,6 +124,9 @@ class FakeGateway:
         self.asked: list[tuple[str, str, str]] = []
         """Each call: what, the payment's reference, the request's id."""
 
+    def require_account(self) -> None:
+        """There is always one."""
+
     def query(self, payment: Payment, *, request_id: str, now: datetime) -> ApiAnswer:  # noqa: ARG002 - the port's
         return self._answer("query", payment, request_id)
 

@@ -35,9 +35,9 @@ def payment_item(payment: Payment) -> Item:
             "due": DUE if payment.due_at else None,
             "due_at": payment.due_at and time_text(payment.due_at),
             "paid_at": payment.paid_at and time_text(payment.paid_at),
+            "received_vnd": payment.received_vnd,
             "transaction_no": payment.transaction_no,
-            "error": payment.error
-            and {"code": payment.error.code, "message": payment.error.message},
+            "error": payment.error and _error_values(payment.error),
             "refund": payment.refund and _refund_values(payment.refund),
         }
     )
@@ -48,6 +48,7 @@ def payment_from(item: Mapping[str, Any]) -> Payment:
     values = from_item(item)
     error = values.get("error")
     refund = values.get("refund")
+    received = values.get("received_vnd")
     return Payment(
         txn_ref=values["txn_ref"],
         user_id=values["user_id"],
@@ -66,10 +67,17 @@ def payment_from(item: Mapping[str, Any]) -> Payment:
         question_id=values.get("question_id"),
         due_at=optional_time(values.get("due_at")),
         paid_at=optional_time(values.get("paid_at")),
+        received_vnd=None if received is None else int(received),
         transaction_no=values.get("transaction_no"),
-        error=error and PaymentError(code=error["code"], message=error["message"]),
+        error=error
+        and PaymentError(code=error["code"], message=error["message"], by=error.get("by")),
         refund=refund and _refund_from(refund),
     )
+
+
+def _error_values(error: PaymentError) -> dict[str, Any]:
+    values = {"code": error.code, "message": error.message, "by": error.by}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _refund_values(refund: Refund) -> dict[str, Any]:

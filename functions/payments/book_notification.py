@@ -35,7 +35,9 @@ def book_notification(
         return RspCode.ERROR
     try:
         account = merchant()
-        if account.ipn_addresses and source_ip not in account.ipn_addresses:
+        if not account.allows(source_ip):
+            logger.warning("an IPN from elsewhere", source_ip=source_ip)
+            count("NotificationsRefused")
             return RspCode.ADDRESS_NOT_ALLOWED
         said = read_notification(raw_query, account)
         news = News(

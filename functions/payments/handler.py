@@ -23,7 +23,7 @@ from common.errors import BadSignature, Conflict, NotFound
 from common.observability import count, logger, observed
 from common.payments import Payment
 from common.vnpay import Purchase, pay_url, read_notification
-from common.vnpay_codes import RSP_MESSAGES
+from common.vnpay_codes import RSP_MESSAGES, Outcome
 from functions.payments.book_notification import book_notification
 from functions.payments.return_page import HEADERS, return_page
 from functions.payments.start_payment import start_payment
@@ -123,7 +123,8 @@ def get_return() -> Response[str]:
     if given.settings.page_url:
         query = urlencode({"txn_ref": payment.txn_ref, "outcome": said.outcome})
         return http.see_other(f"{given.settings.page_url}?{query}")
-    return http.page(HTTPStatus.OK, return_page(payment, said.outcome), HEADERS)
+    outcome = said.outcome if said.amount_vnd == payment.amount_vnd else Outcome.UNKNOWN
+    return http.page(HTTPStatus.OK, return_page(payment, outcome), HEADERS)
 
 
 @observed

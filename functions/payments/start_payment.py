@@ -81,7 +81,10 @@ def _package_of(request: PaymentRequest, packages: Sequence[Package]) -> Package
 
 
 def _require_room(user_id: str, payments: PaymentOpener, now: datetime) -> None:
-    """Each open payment will be asked after, so nobody may begin any number of them."""
+    """Each open payment will be asked after, so nobody may begin very many of them.
+
+    The index is a moment behind, so whoever is quick enough can begin some more.
+    """
     latest = payments.page(user_id, limit=LOOKED_AT).payments
     open_ones = [payment for payment in latest if payment.payable(now)]
     if len(open_ones) >= OPEN_MAX:

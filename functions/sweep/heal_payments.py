@@ -10,10 +10,11 @@ from collections.abc import Callable
 
 from common.booking import book, book_refund
 from common.errors import ImagifyError, StaleWrite
-from common.observability import count, logger
-from common.payments import News, Payment, PaymentStatus, asked, expire
+from common.observability import TO_REVIEW, count, logger
+from common.payments import ASKS_MAX, News, Payment, PaymentStatus, asked, expire
+from common.refunds import unheard
 from common.services import SweepServices
-from common.vnpay_codes import Outcome, query_outcome
+from common.vnpay_codes import Outcome, query_outcome, refund_outcome
 
 PAYMENTS_MAX = 50
 """Payments that one sweep asks after; the next one goes on."""
@@ -66,7 +67,7 @@ def _ask(asking: Payment, sweep: SweepServices) -> None:
         answer.response_code, answer.transaction_type, answer.transaction_status
     )
     if asking.status is PaymentStatus.REFUNDING:
-        book_refund(asking, outcome, payments=sweep.payments, now=sweep.now)
+        _follow_refund(asking, outcome, sweep)
     elif outcome is Outcome.UNFINISHED:
         _expire(asking, sweep)
     elif outcome is Outcome.UNKNOWN:
@@ -87,6 +88,20 @@ def _ask(asking: Payment, sweep: SweepServices) -> None:
         heard = book(news, payments=sweep.payments, now=sweep.now)
         if heard and heard.entry:
             count("PaymentsHealed")
+
+
+def _follow_refund(asking: Payment, outcome: Outcome, sweep: SweepServices) -> None:
+    """Take in how the refund stands; send it again, under its own id, where VNPAY shows none."""
+    if asking.asks >= ASKS_MAX:
+        # A day and no end: a person should know, each day until there is one.
+        count(TO_REVIEW)
+    message = ""
+    if unheard(asking, outcome):
+        answer = sweep.gateway.refund(asking, now=sweep.now())
+        outcome = refund_outcome(answer.response_code, answer.transaction_status)
+        message = f"VNPAY refused the refund: {answer.response_code} {answer.message}".strip()
+        logger.info("refund sent again", txn_ref=asking.txn_ref, response_code=answer.response_code)
+    book_refund(asking, outcome, message=message, payments=sweep.payments, now=sweep.now)
 
 
 def _expire(payment: Payment, sweep: SweepServices) -> None:

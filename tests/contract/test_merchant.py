@@ -104,7 +104,8 @@ def test_the_account_is_read_and_decrypted(
     assert account.tmn_code == ACCOUNT["tmn_code"]
     assert account.hash_secret.get_secret_value() == SECRET
     assert account.return_url == ACCOUNT["return_url"]
-    assert account.ipn_addresses == ("203.0.113.5",)
+    assert account.allows("203.0.113.5")
+    assert not account.allows("203.0.113.6")
     assert [(read["Name"], read["WithDecryption"]) for read in reads] == [(name, True)]
 
 

@@ -13,8 +13,9 @@ import pytest
 from common.booking import book
 from common.credits import EntryKind, LedgerEntry
 from common.errors import InsufficientCredits, ServiceFailed, StaleWrite
-from common.payments import News, Payment, PaymentStatus, begin_refund
+from common.payments import News, Payment, PaymentStatus
 from common.ports import PaymentKeeper
+from common.refunds import begin_refund
 from common.services import SweepServices
 from common.settings import SweepSettings
 from common.vnpay_codes import Outcome, RspCode

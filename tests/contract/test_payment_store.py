@@ -9,18 +9,8 @@ import pytest
 
 from common.credits import LedgerEntry
 from common.errors import InsufficientCredits, StaleWrite
-from common.payments import (
-    GRACE,
-    News,
-    Payment,
-    PaymentStatus,
-    asked,
-    begin_refund,
-    close,
-    end_refund,
-    expire,
-    hear,
-)
+from common.payments import GRACE, News, Payment, PaymentStatus, asked, close, expire, hear
+from common.refunds import begin_refund, end_refund
 from common.vnpay_codes import Outcome
 from tests.contract.backends import Stores, at_once, on_threads, raised
 from tests.contract.test_job_store import a_job, balance, open_job, user_with
@@ -128,7 +118,7 @@ def test_every_state_reads_back_as_it_was_written(stores: Stores, fresh: Fresh) 
     asking = asked(payment, question_id="ask-1", now=LATER)
     expired = expire(asking, now=payment.expires_at + GRACE)
     reviewed, _none = told(expired, amount_vnd=5)
-    closed = close(reviewed, reason="Trả lại rồi.")
+    closed = close(reviewed, by="eve", reason="Trả lại rồi.")
     credited, top_up = told(closed)
     begun_, taken = refunding(credited, 7)
     taken_on, _none = end_refund(begun_, Outcome.REFUNDING, now=LATER)

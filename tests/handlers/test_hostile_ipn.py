@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from common.payments import UNCREDITED, Payment, PaymentStatus, begin_refund
+from common.payments import UNCREDITED, Payment, PaymentStatus
+from common.refunds import begin_refund
 from common.vnpay import FIELDS_MAX, QUERY_CHARS_MAX
 from common.vnpay_codes import RSP_MESSAGES, RspCode
 from functions.payments.handler import handler

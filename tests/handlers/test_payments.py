@@ -11,7 +11,8 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 
 from common.errors import Conflict, ServiceFailed
-from common.payments import Payment, begin_refund, end_refund
+from common.payments import Payment
+from common.refunds import begin_refund, end_refund
 from common.vnpay import Merchant
 from common.vnpay_codes import Outcome
 from tests.fakes_money import MERCHANT, MemoryPaymentStore

@@ -77,7 +77,7 @@ def test_money_that_does_not_fit_raises_an_alarm_whoever_finds_it(aws: Template,
     assert (alarm["Statistic"], alarm["Threshold"], alarm["EvaluationPeriods"]) == ("Sum", 1, 1)
     assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
     assert alarm["TreatMissingData"] == "notBreaching"
-    assert "imagify audit" in alarm["AlarmDescription"]
+    assert "imagify payments list" in alarm["AlarmDescription"]
 
 
 def watches(alarm: dict[str, Any], service: str) -> bool:

@@ -9,7 +9,8 @@ import pytest
 
 from common.booking import book_refund
 from common.credits import EntryKind
-from common.payments import ASK_GAP, GRACE, Payment, PaymentStatus, begin_refund
+from common.payments import ASK_GAP, Payment, PaymentStatus
+from common.refunds import begin_refund
 from common.vnpay import ApiAnswer
 from common.vnpay_codes import Outcome
 from tests.fakes_money import api_answer
@@ -91,17 +92,51 @@ def test_a_refund_that_vnpay_refuses_gives_the_credits_back(world: World, paymen
     assert len(world.gateway.asked) == 1
 
 
-def test_a_refund_that_vnpay_never_heard_of_gives_the_credits_back_after_a_while(
+def test_a_refund_that_vnpay_shows_no_trace_of_is_sent_again_and_not_given_up(
     world: World, payment: Payment
 ) -> None:
-    started = world.clock()
-    while status(world, payment) is PaymentStatus.REFUNDING:
-        assert bought(world) == KEPT
-        sweep_for(world, minutes=1)
-    assert world.clock() - started >= GRACE, "VNPAY may be slow"
-    assert world.clock() - started <= 2 * GRACE
-    assert bought(world) == SMALL.credits
+    world.gateway.says["refund"] = saying(transaction_status="05")
+    sweep_for(world, minutes=7)
+    sent = [each for each in world.gateway.asked if each[0] == "refund"]
+    assert sent == [("refund", payment.txn_ref, "refund-1")], "under the same id"
+    assert status(world, payment) is PaymentStatus.REFUNDING
+    sweep_for(world, hours=1)
+    assert [each for each in world.gateway.asked if each[0] == "refund"] == sent, "once accepted"
+    assert bought(world) == KEPT
+
+
+def test_only_vnpays_own_refusal_gives_the_credits_back(world: World, payment: Payment) -> None:
+    world.gateway.says["refund"] = saying(response_code="99")
+    sweep_for(world, hours=30)
+    assert status(world, payment) is PaymentStatus.REFUNDING
+    assert bought(world) == KEPT
+    world.gateway.says["refund"] = saying(response_code="95")
+    sweep_for(world, hours=25)
+    assert status(world, payment) is PaymentStatus.PAID
     assert world.kinds() == GIVEN_BACK
+    assert bought(world) == SMALL.credits
+
+
+def test_a_request_that_vnpay_has_already_is_accepted(world: World, payment: Payment) -> None:
+    """94: asked for before, so the money is on its way."""
+    world.gateway.says["refund"] = saying(response_code="94")
+    sweep_for(world, hours=1)
+    refund = world.payment(payment.txn_ref).refund
+    assert refund is not None
+    assert refund.accepted
+    assert bought(world) == KEPT
+
+
+def test_vnpays_word_counts_though_the_sweep_has_asked_meanwhile(
+    world: World, payment: Payment
+) -> None:
+    read = world.payment(payment.txn_ref)
+    world.gateway.says["query"] = SILENT
+    sweep_for(world, minutes=7)
+    book_refund(read, Outcome.REFUNDING, payments=world.payments, now=world.clock)
+    refund = world.payment(payment.txn_ref).refund
+    assert refund is not None
+    assert refund.accepted
 
 
 @pytest.mark.parametrize(

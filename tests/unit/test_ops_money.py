@@ -45,7 +45,7 @@ def refund(world: World, payment: Payment, number: int | None = None) -> Payment
         gateway=world.gateway,
         now=world.clock,
         **EVE,
-    )
+    ).payment
 
 
 def available(world: World) -> int:
@@ -116,7 +116,7 @@ def test_a_mistyped_amount_changes_nothing(world: World) -> None:
 def test_only_a_review_is_closed(world: World) -> None:
     payment = world.buy()
     with pytest.raises(Conflict, match="pending"):
-        close_payment(payment, reason="x", payments=world.payments)
+        close_payment(payment, by="eve", reason="x", payments=world.payments)
     assert world.payment(payment.txn_ref) == payment
 
 
@@ -177,7 +177,7 @@ def test_a_part_is_paid_back_at_its_price(world: World) -> None:
     world.audit()
 
 
-def test_a_silent_vnpay_leaves_the_refund_open_until_asking_finds_no_trace(world: World) -> None:
+def test_a_silent_vnpay_leaves_the_refund_open_until_vnpay_itself_refuses(world: World) -> None:
     payment = ended(world, "paid")
     had = available(world)
     world.gateway.says["refund"] = GatewaySilent("nothing")
@@ -187,6 +187,7 @@ def test_a_silent_vnpay_leaves_the_refund_open_until_asking_finds_no_trace(world
     with pytest.raises(Conflict):
         refund(world, payment)
 
+    world.gateway.says["refund"] = lambda each: api_answer(each, response_code="95")
     world.clock.advance(GRACE.total_seconds())
     world.sweep()
 
@@ -205,7 +206,7 @@ def test_vnpays_no_gives_the_credits_back_and_the_next_try_is_another_refund(wor
     refused = refund(world, payment)
     assert refused.status is PaymentStatus.PAID
     assert refused.error is not None
-    assert refused.error.message == "VNPAY refused the refund: 93 No"
+    assert refused.error.message == "VNPAY answered 93 No"
     world.gateway.says["refund"] = lambda each: api_answer(each, transaction_status="06")
     assert refund(world, payment).status is PaymentStatus.REFUNDED
     assert world.kinds() == [

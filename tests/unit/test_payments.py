@@ -18,6 +18,7 @@ from common.payments import (
     ASK_GAP,
     GRACE,
     PAY_MINUTES,
+    Heard,
     News,
     Payment,
     PaymentError,
@@ -249,8 +250,8 @@ def test_a_payment_given_up_is_asked_after_for_a_day(status: PaymentStatus) -> N
     assert times[-1] >= 24 * 60
 
 
-@pytest.mark.parametrize("status", [Status.PENDING, Status.REFUNDING])
-def test_a_payment_that_nothing_is_known_of_is_asked_after_for_ever(
+@pytest.mark.parametrize("status", [Status.REFUNDING])
+def test_a_refund_that_nothing_is_known_of_is_asked_after_for_ever(
     status: PaymentStatus,
 ) -> None:
     times = questions(replace(PENDING, status=status), most=60)
@@ -259,6 +260,14 @@ def test_a_payment_that_nothing_is_known_of_is_asked_after_for_ever(
     assert gaps == sorted(gaps)
     assert gaps[0] == ASK_GAP.total_seconds() / 60 == 6, "VNPAY refuses a second for 5 minutes"
     assert set(gaps[10:]) == {24 * 60}
+
+
+def test_a_payment_that_vnpay_is_silent_about_expires_with_the_last_question() -> None:
+    last = asked(replace(PENDING, asks=8), question_id="ask-9", now=LATER)
+    assert (last.status, last.due_at) == (Status.EXPIRED, None)
+    assert last.error is not None
+    assert last.error.code == "expired"
+    assert hear(last, news(), now=LATER).payment.status is Status.PAID
 
 
 def test_a_payment_given_up_late_is_asked_after_once_more() -> None:
@@ -292,12 +301,35 @@ def test_only_a_pending_payment_expires(status: PaymentStatus) -> None:
 
 
 def test_a_closed_review_is_a_failed_payment_that_says_why() -> None:
-    closed = close(payment_in(Status.REVIEW), reason="The bank took it back.")
+    closed = close(payment_in(Status.REVIEW), by="eve", reason="The bank took it back.")
     assert (closed.status, closed.version, closed.due_at) == (Status.FAILED, 8, None)
-    assert closed.error == PaymentError(code="closed", message="The bank took it back.")
+    assert closed.error == PaymentError(code="closed", message="The bank took it back.", by="eve")
 
 
-@pytest.mark.parametrize("status", [status for status in Status if status is not Status.REVIEW])
-def test_only_a_review_is_closed(status: PaymentStatus) -> None:
+DECIDED_BY_PEOPLE = (Status.REVIEW, Status.REFUNDING)
+
+
+@pytest.mark.parametrize("status", [each for each in Status if each not in DECIDED_BY_PEOPLE])
+def test_only_what_a_person_decides_is_closed(status: PaymentStatus) -> None:
     with pytest.raises(Conflict, match=status):
-        close(payment_in(status), reason="no")
+        close(payment_in(status), by="eve", reason="no")
+
+
+def test_a_refund_that_was_seen_paid_back_is_over() -> None:
+    assert close(payment_in(Status.REFUNDING), by="eve", reason="seen").status is Status.REFUNDED
+
+
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.SUSPECT, Outcome.REFUNDED])
+def test_a_close_stands_whatever_the_gateway_repeats(outcome: Outcome) -> None:
+    closed = close(payment_in(Status.REVIEW), by="eve", reason="paid back")
+    assert hear(closed, news(outcome), now=LATER) == Heard(Verdict.REPEATED, closed)
+    other = hear(closed, news(outcome, PRICE - 1), now=LATER)
+    assert other == Heard(Verdict.OTHER_AMOUNT, closed)
+
+
+def test_money_after_a_close_is_for_a_person_again() -> None:
+    closed = close(payment_in(Status.REVIEW), by="eve", reason="paid back")
+    heard = hear(closed, news(), now=LATER)
+    assert (heard.payment.status, heard.entry) == (Status.REVIEW, None)
+    confirmed = hear(closed, news(by="eve"), now=LATER)
+    assert (confirmed.payment.status, confirmed.entry is None) == (Status.PAID, False)

@@ -13,7 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from common.booking import book, book_refund
 from common.credits import EntryKind
 from common.errors import Conflict, GatewaySilent, InsufficientCredits, TooManyActiveJobs
-from common.payments import ASK_GAP, News, Payment, PaymentStatus, begin_refund, close
+from common.payments import ASK_GAP, News, Payment, PaymentStatus, close
+from common.refunds import begin_refund
 from common.vnpay import ApiAnswer
 from common.vnpay_codes import Outcome
 from functions.payments.book_notification import book_notification
@@ -122,7 +123,9 @@ class Money(RuleBasedStateMachine):
     @rule(number=which)
     def close(self, number: int) -> None:
         with suppress(Conflict):
-            closed = close(self.world.payment(self.names[number]), reason="came to nothing")
+            closed = close(
+                self.world.payment(self.names[number]), by="eve", reason="came to nothing"
+            )
             self.world.payments.save(closed)
 
     @rule()

@@ -118,7 +118,12 @@ def test_a_refused_refund_gives_the_credits_back(code: str) -> None:
         assert refund_outcome(code, status) is Outcome.REFUND_REFUSED, status
 
 
-@pytest.mark.parametrize("code", ["94", "98", "99", "01", "16", *NONSENSE])
+def test_a_refund_that_was_asked_for_before_is_under_way() -> None:
+    for status in [*STATUSES, *NONSENSE]:
+        assert refund_outcome("94", status) is Outcome.REFUNDING, status
+
+
+@pytest.mark.parametrize("code", ["98", "99", "01", "16", *NONSENSE])
 def test_a_refund_with_any_other_answer_stays_open(code: str) -> None:
     for status in [*STATUSES, *NONSENSE]:
         assert refund_outcome(code, status) is Outcome.UNKNOWN, status
