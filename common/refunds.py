@@ -89,7 +89,7 @@ def unheard(payment: Payment, outcome: Outcome) -> bool:
         payment.status is PaymentStatus.REFUNDING
         and payment.refund is not None
         and not payment.refund.accepted
-        and outcome is Outcome.PAID
+        and outcome in (Outcome.PAID, Outcome.SUSPECT)
     )
 
 

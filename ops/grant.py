@@ -40,7 +40,7 @@ def grant(
 
     stack = Stack(Where(stack=stack_name, region=region, profile=profile))
     user = find_user(email, stack.users)
-    chosen = key or uuid.uuid4().hex
+    chosen = uuid.uuid4().hex if key is None else key
     if not dry_run:
         # Said before it is used: were the answer lost, nobody could repeat it otherwise.
         ERR.print(f"Key {chosen}: the same again changes nothing.")

@@ -69,9 +69,10 @@ def confirm_payment(
 ) -> Payment:
     """Book a payment that an operator has seen paid in VNPAY's merchant portal.
 
-    Raises Conflict when the amount is not the payment's, or when it was booked before.
+    Raises Conflict when the amount or VNPAY's number is not the payment's, or when it was booked
+    before.
     """
-    require_confirmable(payment, amount_vnd=amount_vnd)
+    require_confirmable(payment, amount_vnd=amount_vnd, transaction_no=transaction_no)
     news = News(
         txn_ref=payment.txn_ref,
         outcome=Outcome.PAID,
@@ -86,14 +87,19 @@ def confirm_payment(
     return heard.payment
 
 
-def require_confirmable(payment: Payment, *, amount_vnd: int) -> None:
+def require_confirmable(payment: Payment, *, amount_vnd: int, transaction_no: str) -> None:
     """Raise Conflict for what `confirm_payment` would refuse."""
     if payment.status not in UNCREDITED:
         raise Conflict(f"{payment.txn_ref} is {payment.status} already.")
     if amount_vnd != payment.amount_vnd:
         raise Conflict(
             f"{payment.txn_ref} is for {payment.amount_vnd} VND, not {amount_vnd}. Pay money of "
-            "another amount back in VNPAY's portal; then: imagify payments close."
+            "another amount back in VNPAY's portal."
+        )
+    if payment.transaction_no not in (None, transaction_no):
+        raise Conflict(
+            f"VNPAY calls {payment.txn_ref} {payment.transaction_no}, not {transaction_no}; "
+            "a refund would not find it."
         )
 
 
@@ -105,6 +111,15 @@ def close_payment(payment: Payment, *, by: str, reason: str, payments: PaymentSa
     closed = close(payment, by=by, reason=reason)
     payments.save(closed)
     return closed
+
+
+def require_unspent(payment: Payment, number: int, user: User) -> None:
+    """Raise InsufficientCredits for credits that `refund_payment` could not take."""
+    if user.balance.available < number:
+        raise InsufficientCredits(
+            f"{number} credits of {payment.txn_ref} cannot be taken: {user.email} has "
+            f"{user.balance.available}. Choose how many with --credits."
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from typer import Option
+from typer import BadParameter, Option
+
+
+def _said(reason: str) -> str:
+    if not reason.strip():
+        raise BadParameter("say why")
+    return reason
+
 
 Json = Annotated[bool, Option("--json", help="Print the result for programs.")]
 DryRun = Annotated[bool, Option("--dry-run", help="Say what would be done, and do nothing.")]
 Reason = Annotated[
-    str, Option(metavar="WHY", help="Why, for the ledger or the payment: the customer sees it.")
+    str,
+    Option(
+        metavar="WHY",
+        callback=_said,
+        help="Why; kept, and shown to the customer.",
+    ),
 ]
 StackName = Annotated[
     str | None,

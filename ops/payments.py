@@ -97,7 +97,7 @@ def confirm(
 
     stack = Stack(Where(stack=stack_name, region=region, profile=profile))
     payment = find_payment(txn_ref, stack.payments)
-    require_confirmable(payment, amount_vnd=amount_vnd)
+    require_confirmable(payment, amount_vnd=amount_vnd, transaction_no=transaction_no)
     if dry_run:
         return _would(f"credit {payment.credits} credits to {payment.user_id}")
     payment = confirm_payment(
@@ -168,7 +168,7 @@ def refund(
     from common.payments import PaymentStatus
     from common.refunds import begin_refund
     from common.wall_clock import utc_now
-    from ops.money import find_payment, refund_payment
+    from ops.money import find_payment, refund_payment, require_unspent
     from ops.stack import Stack, Where
     from ops.terminal import ERR
 
@@ -179,6 +179,9 @@ def refund(
         wanted = payment.credits if number is None else number
         begun, _entry = begin_refund(payment, number_of_credits=wanted, now=utc_now(), **act)
         assert begun.refund is not None
+        user = stack.users.get(payment.user_id)
+        assert user is not None
+        require_unspent(payment, wanted, user)
         return _would(
             f"take {wanted} credits from {payment.user_id} and pay back "
             f"{begun.refund.amount_vnd:,} VND"
@@ -194,6 +197,7 @@ def refund(
     _say(done.payment, as_json=as_json)
     ERR.print(done.said, markup=False)
     if done.payment.status is PaymentStatus.PAID:
+        ERR.print("VNPAY refused. The credits are given back; the payment is as it was.")
         return 1
     if not done.answered:
         ERR.print("That leaves it open: the credits are taken, and the sweep asks until it is not.")

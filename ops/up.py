@@ -17,7 +17,7 @@ Port = Annotated[
     int,
     Option(
         min=1,
-        max=65534,
+        max=65533,
         metavar="N",
         help="The emulator's port; the simulators take N + 1 and N + 2.",
     ),

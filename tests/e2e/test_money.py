@@ -212,7 +212,8 @@ def test_an_operator_confirms_what_they_saw_or_closes_a_review(
     assert {suspected["txn_ref"], other["txn_ref"]} <= {
         each["txn_ref"] for each in json.loads(listed.stdout)
     }
-    seen = ("--transaction-no", "14000007", "--reason", "seen in the portal")
+    shown = json.loads(imagify(sandbox, "payments", "show", suspected["txn_ref"], "--json").stdout)
+    seen = ("--transaction-no", shown["transaction_no"], "--reason", "seen in the portal")
 
     wrong = imagify(sandbox, "payments", "confirm", other["txn_ref"], "--amount-vnd=20000", *seen)
     right = imagify(

@@ -84,7 +84,7 @@ def test_down_is_fine_when_nothing_runs(capsys: pytest.CaptureFixture[str]) -> N
         ["generate"],
         ["generate", "x", "--count", "0"],
         ["generate", "x", "--count", "101"],
-        ["up", "--port", "65535"],
+        ["up", "--port", "65534"],
         ["up", "--port", "x"],
         ["up", "--model-latency", "-1"],
         ["up", "--model-rate", "0"],
@@ -97,6 +97,8 @@ def test_down_is_fine_when_nothing_runs(capsys: pytest.CaptureFixture[str]) -> N
         ["payments", "refund", "IMG1", "--reason", "x", "--credits", "0"],
         ["payments", "confirm", "IMG1", "--reason", "x"],
         ["payments", "close", "IMG1"],
+        ["payments", "close", "IMG1", "--reason", " "],
+        ["grant", "ann@example.com", "5", "--reason", ""],
     ],
 )
 def test_wrong_usage_is_told_and_ends_with_2(

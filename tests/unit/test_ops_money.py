@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from common.credits import EntryKind
@@ -14,6 +16,7 @@ from common.errors import (
     StaleWrite,
 )
 from common.payments import GRACE, Payment, PaymentStatus
+from common.vnpay_codes import Outcome
 from ops.money import (
     close_payment,
     confirm_payment,
@@ -21,6 +24,7 @@ from ops.money import (
     find_user,
     give,
     refund_payment,
+    require_unspent,
 )
 from tests.fakes_money import api_answer
 from tests.unit.test_ops_books import ended
@@ -111,6 +115,23 @@ def test_a_mistyped_amount_changes_nothing(world: World) -> None:
     with pytest.raises(Conflict, match="26000 VND, not 2600"):
         confirm(world, payment, 2600)
     assert world.payment(payment.txn_ref) == payment
+
+
+def test_a_number_that_vnpay_knows_otherwise_is_not_overwritten(world: World) -> None:
+    payment = ended(world, "suspect", Outcome.SUSPECT)
+    known = replace(payment, version=payment.version + 1, transaction_no="77")
+    world.payments.save(known)
+    with pytest.raises(Conflict, match="77, not 14"):
+        confirm(world, known)
+    assert world.payment(known.txn_ref) == known
+
+
+def test_what_a_dry_run_would_take_must_be_there(world: World) -> None:
+    payment = ended(world, "paid")
+    ann = world.tables.users["usr_ann"]
+    require_unspent(payment, ann.balance.available, ann)
+    with pytest.raises(InsufficientCredits, match="--credits"):
+        require_unspent(payment, ann.balance.available + 1, ann)
 
 
 def test_only_a_review_is_closed(world: World) -> None:
