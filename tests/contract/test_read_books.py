@@ -181,3 +181,19 @@ def test_somebody_who_is_busy_is_looked_at_again(backend: Aws, stores: Stores) -
 
     assert len(slept) == 2, "the first submit fell into the first look"
     assert [each.message for each in found] == ["available is 94, and the ledger adds up to -6."]
+
+
+@on_moto
+def test_somebody_who_never_stands_still_is_not_judged(backend: Aws, stores: Stores) -> None:
+    user_with(stores, "ann", available=100)
+    numbers = iter(range(99))
+
+    def between(*_: object, **__: object) -> None:
+        draw(backend, stores, f"job-{next(numbers)}")
+
+    backend.s3.meta.events.register("before-call.s3.ListObjectsV2", between)
+    said: list[str] = []
+    _counts, found = read(backend, said.append, sleep=lambda _seconds: None)
+
+    assert found == []
+    assert said[-1] == "ann moved at every look and is not judged"

@@ -210,6 +210,12 @@ def test_an_old_link_promises_no_credits_that_will_not_come(
     assert "20" not in text
 
 
+def test_a_link_of_another_amount_promises_no_credits(api: Api, payment: Payment) -> None:
+    text = came_back(api, ipn(payment, vnp_Amount="100"))[1]
+    assert "has not finished" in text
+    assert "20" not in text
+
+
 def test_a_link_from_before_the_payment_failed_for_us_tells_of_the_money(
     api: Api, payment: Payment
 ) -> None:

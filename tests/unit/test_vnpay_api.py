@@ -377,3 +377,12 @@ def _signed_of(answer: dict[str, Any]) -> dict[str, Any]:
     names = {"vnp_SecureHash", *(f"vnp_{name}" for name in QUERY_ANSWERED)}
     signed = {name: value for name, value in answer.items() if name in names}
     return signed | {"vnp_SecureHash": signed["vnp_SecureHash"].lower()}
+
+
+@BOTH
+def test_an_answer_that_could_be_read_in_two_ways_is_refused(
+    request_: dict[str, str], values: dict[str, str]
+) -> None:
+    """Joined with `|`, the same text also signs a message and a code that move one place on."""
+    with pytest.raises(BadSignature, match="two ways"):
+        read_answer(signed_answer(values | {"Message": "a|b"}), request_, MERCHANT)
