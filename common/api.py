@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from common.credits import Balance
 from common.jobs import Image, Job, JobStatus
 from common.models.spec import ModelSpec
+from common.outlook import InLine, Outlook, Underway
 from common.ports import User
 
 PROMPT_CHARS_MAX = 10_000
@@ -73,6 +74,24 @@ class ErrorView(Body):
     message: str
 
 
+class QueueView(Body):
+    """A queued job's place in its model's line, and when the image is due."""
+
+    position: int
+    """1 for the next."""
+    eta_seconds: int
+    """Until the image is expected to be there."""
+
+
+class ProgressView(Body):
+    """How far a job has come that is generating."""
+
+    percent: int
+    """From 0 to 99: reckoned from how long such images take, never 100 before it is there."""
+    eta_seconds: int
+    """Until the image is expected to be there."""
+
+
 class JobUrls(Body):
     """Paths below the API's address; `cancel` takes a DELETE and is null when it is too late."""
 
@@ -99,6 +118,10 @@ class JobView(Body):
     created_at: datetime
     started_at: datetime | None
     finished_at: datetime | None
+    queue: QueueView | None
+    """While it is queued; null when nobody knows."""
+    progress: ProgressView | None
+    """While it is generating; null when nobody knows."""
     charge: ChargeView
     image: ImageView | None
     error: ErrorView | None
@@ -180,7 +203,12 @@ class Problem(Body):
 
 
 def job_view(
-    job: Job, *, sign: Callable[..., str], now: datetime, image_url_seconds: int
+    job: Job,
+    *,
+    sign: Callable[..., str],
+    outlook: Outlook,
+    now: datetime,
+    image_url_seconds: int,
 ) -> JobView:
     """The job for its owner; `sign(key, expires_seconds=…)` makes its image's URL.
 
@@ -210,6 +238,12 @@ def job_view(
         created_at=job.created_at,
         started_at=job.started_at,
         finished_at=job.finished_at,
+        queue=QueueView(position=outlook.position, eta_seconds=_whole(outlook.eta_seconds))
+        if isinstance(outlook, InLine)
+        else None,
+        progress=ProgressView(percent=outlook.percent, eta_seconds=_whole(outlook.eta_seconds))
+        if isinstance(outlook, Underway)
+        else None,
         charge=ChargeView(held=held, settled=settled, released=released),
         image=_image_view(job.image, sign, expires_at, now) if job.image else None,
         error=ErrorView(code=job.error.code, message=job.error.message) if job.error else None,
@@ -234,15 +268,24 @@ def model_view(spec: ModelSpec, *, default: bool) -> ModelView:
     )
 
 
+def balance_view(balance: Balance) -> BalanceView:
+    """The balance for its owner."""
+    return BalanceView(available=balance.available, held=balance.held)
+
+
 def me_view(user: User) -> MeView:
     """The user to themselves."""
-    balance: Balance = user.balance
     return MeView(
         user_id=user.user_id,
         email=user.email,
-        balance=BalanceView(available=balance.available, held=balance.held),
+        balance=balance_view(user.balance),
         created_at=user.created_at,
     )
+
+
+def _whole(seconds: float) -> int:
+    """Whole seconds, at least one: what is due is not there yet."""
+    return max(1, round(seconds))
 
 
 def _image_view(

@@ -20,6 +20,7 @@
     │   ├── ModelTimedOut
     │   ├── StaleWrite
     │   ├── ServiceFailed
+    │   │   └── SocketGone
     │   └── GatewaySilent
     └── Unavailable    nobody's fault: the job waits, no attempt is spent
         ├── ModelThrottled
@@ -173,6 +174,12 @@ class ServiceFailed(Transient):
     """An AWS service other than the model did not do what it was asked."""
 
     code = "service_failed"
+
+
+class SocketGone(ServiceFailed):
+    """The socket is closed: nobody listens there any more."""
+
+    code = "socket_gone"
 
 
 class GatewaySilent(Transient):

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from contextlib import suppress
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -27,7 +28,9 @@ from common.errors import (
     Rejected,
     Unauthenticated,
 )
+from common.jobs import JobStatus
 from common.observability import count, logger
+from common.wait import WAIT_SECONDS_MAX
 
 BODY_BYTES_MAX = 256 * 1024
 """More than the longest prompt and negative prompt together, all escaped as JSON allows it."""
@@ -40,9 +43,16 @@ NO_STORE = {"Cache-Control": "no-store"}
 PROBLEM_JSON = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
 """When to ask again after something that may work the next time."""
+RETRY_AFTER_SECONDS_MAX = 30
+"""The longest that a poller is told to wait: a place in line may be lost to nobody's knowledge."""
+LOOKS = 4
+"""How many times sooner than the image is due a poller is told to look again."""
+ETA_GRAINS = 8
+"""A job is due at another time when that differs by an eighth of the wait."""
 
 _JOB_ID = re.compile(r"job_[0-9a-f]{32}")
 _TXN_REF = re.compile(r"IMG[0-9a-f]{32}")
+_WAIT = re.compile(r"(?:^|[,;\s])wait\s*=\s*\"?([0-9]{1,4})\b", re.IGNORECASE)
 _IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}")
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -195,16 +205,57 @@ def if_none_match(event: APIGatewayProxyEventV2) -> str | None:
     return event.headers.get("if-none-match")
 
 
-def job_answer(status: HTTPStatus, view: JobView, *, seen: str | None = None) -> Response[str]:
+def wait_preferred(event: APIGatewayProxyEventV2) -> int:
+    """The seconds of `Prefer: wait=N` (RFC 7240), at most `WAIT_SECONDS_MAX`; 0 for none.
+
+    A preference that cannot be read is none: the RFC has servers ignore those.
+    """
+    found = _WAIT.search(event.headers.get("prefer") or "")
+    return min(int(found[1]), WAIT_SECONDS_MAX) if found else 0
+
+
+def job_answer(
+    status: HTTPStatus, view: JobView, *, now: datetime, seen: str | None = None, waited: int = 0
+) -> Response[str]:
     """A job with its ETag, and Retry-After while it may change; 304 when it is as `seen` says."""
-    expires = f"-{int(view.image.expires_at.timestamp())}" if view.image else ""
-    etag = f'"{view.version}{expires}"'
+    etag = _etag(view, now)
     headers = {"ETag": etag, "Location": view.urls.self, **NO_STORE}
+    if waited:
+        headers["Preference-Applied"] = f"wait={waited}"
     if not view.terminal:
-        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    if seen is not None and {etag, "*"} & set(re.split(r"\s*,\s*", seen.replace("W/", ""))):
+        headers["Retry-After"] = str(_look_again_seconds(view))
+    if seen is not None and {etag.removeprefix("W/"), "*"} & set(
+        re.split(r"\s*,\s*", seen.replace("W/", ""))
+    ):
         return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers, body="")
     return answer(status, view, headers)
+
+
+def _etag(view: JobView, now: datetime) -> str:
+    """Changes with what the view says.
+
+    A weak one while the image is awaited: that the clock went on, which the reader knows, makes no
+    other view, but another place in line does, or that the image is due at another time.
+    """
+    if view.image:
+        return f'"{view.version}-{int(view.image.expires_at.timestamp())}"'
+    waits = view.queue or view.progress
+    if waits is None:
+        return f'"{view.version}"'
+    place = view.queue.position if view.queue else 0
+    grain = max(1, waits.eta_seconds // ETA_GRAINS)
+    due = (now.timestamp() + waits.eta_seconds) // grain
+    return f'W/"{view.version}-{place}-{grain}-{due:.0f}"'
+
+
+def _look_again_seconds(view: JobView) -> int:
+    """When to ask again: seldom while the image is far off, often when it is due."""
+    waits = view.queue or view.progress
+    if view.status is JobStatus.STALLED:
+        return RETRY_AFTER_SECONDS_MAX
+    if waits is None:
+        return RETRY_AFTER_SECONDS
+    return min(RETRY_AFTER_SECONDS_MAX, max(1, waits.eta_seconds // LOOKS))
 
 
 def payment_answer(status: HTTPStatus, view: PaymentView) -> Response[str]:

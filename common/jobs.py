@@ -90,6 +90,8 @@ class Job:
     """Attempts spent since the submit or the last redrive."""
     started_at: datetime | None = None
     finished_at: datetime | None = None
+    starts_at: datetime | None = None
+    """When the model's first call of this attempt starts: the slot that a worker has for it."""
     lease_id: str | None = None
     """Whose turn it is: the worker that claimed it last."""
     lease_expires_at: datetime | None = None
@@ -152,6 +154,7 @@ def claim(job: Job, *, lease_id: str, sent_at: datetime, now: datetime, lease_se
         version=job.version + 1,
         attempts=1 if redriven else job.attempts + 1,
         started_at=job.started_at or now,
+        starts_at=None,
         lease_id=lease_id,
         lease_expires_at=now + timedelta(seconds=lease_seconds),
         stalled_message_id=None,
@@ -205,6 +208,7 @@ def _leave_generating(job: Job, status: JobStatus, **changes: object) -> Job:
         job,
         status=status,
         version=job.version + 1,
+        starts_at=None,
         lease_id=None,
         lease_expires_at=None,
         **changes,  # type: ignore[arg-type]  # each caller above names fields of Job

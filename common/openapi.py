@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
@@ -13,9 +14,10 @@ from aws_lambda_powertools.event_handler.openapi import swagger_ui
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from common import api, api_money, errors
+from common import api, api_feed, api_money, errors
 from common.http import JSON, PROBLEM_JSON
 from common.jobs import JobStatus
+from common.wait import WAIT_SECONDS_MAX
 
 REFERENCE = "#/components/schemas/{model}"
 
@@ -43,6 +45,8 @@ class Operation:
     also: tuple[HTTPStatus, ...] = ()
     refuses: tuple[type[errors.Rejected], ...] = ()
     parameters: tuple[Parameter, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """What the answer says beside its body."""
     public: bool = False
 
 
@@ -84,6 +88,18 @@ LIST_PARAMETERS = (
 IF_NONE_MATCH = Parameter(
     name="If-None-Match", where="header", description="The ETag of the job as it was seen last."
 )
+PREFER = Parameter(
+    name="Prefer",
+    where="header",
+    description=f"`wait=N`: answer as soon as the job has ended, or after N seconds, at most "
+    f"{WAIT_SECONDS_MAX} (RFC 7240).",
+)
+JOB_HEADERS = {
+    "Location": "The job's path.",
+    "ETag": "For If-None-Match: the same while nothing but the clock went on.",
+    "Retry-After": "Seconds after which to look again, while the job is not terminal.",
+    "Preference-Applied": "`wait=N`, when that was preferred.",
+}
 
 OPERATIONS = (
     Operation(
@@ -100,7 +116,8 @@ OPERATIONS = (
             errors.KeyReused,
             errors.TooManyActiveJobs,
         ),
-        parameters=(IDEMPOTENCY_KEY,),
+        parameters=(IDEMPOTENCY_KEY, PREFER),
+        headers=JOB_HEADERS,
     ),
     Operation(
         method="get",
@@ -117,7 +134,8 @@ OPERATIONS = (
         gives=api.JobView,
         also=(HTTPStatus.NOT_MODIFIED,),
         refuses=(errors.NotFound,),
-        parameters=(JOB_ID, IF_NONE_MATCH),
+        parameters=(JOB_ID, IF_NONE_MATCH, PREFER),
+        headers=JOB_HEADERS,
     ),
     Operation(
         method="delete",
@@ -126,6 +144,13 @@ OPERATIONS = (
         gives=api.JobView,
         refuses=(errors.NotFound, errors.Conflict),
         parameters=(JOB_ID,),
+    ),
+    Operation(
+        method="post",
+        path="/feed/tickets",
+        summary="A ticket that opens one socket of the feed, once, within a minute",
+        gives=api_feed.TicketView,
+        status=HTTPStatus.CREATED,
     ),
     Operation(method="get", path="/me", summary="You, and your balance", gives=api.MeView),
     Operation(
@@ -206,16 +231,20 @@ OPERATIONS = (
     Operation(method="get", path="/docs", summary="This description as a page", public=True),
 )
 
+FEED_MESSAGES: tuple[type[BaseModel], ...] = (
+    api_feed.JobMessage,
+    api_feed.BalanceMessage,
+    api_feed.RefreshedMessage,
+)
+"""What comes on a socket. OpenAPI has no word for one: its webhooks are the nearest."""
+
 
 @cache
 def document() -> str:
     """The description as JSON."""
-    used = {
-        model
-        for operation in OPERATIONS
-        for model in (operation.takes, operation.gives)
-        if model is not None
-    } | {api.Problem}
+    used: set[type[BaseModel]] = {api.Problem, *FEED_MESSAGES}
+    for operation in OPERATIONS:
+        used |= {model for model in (operation.takes, operation.gives) if model is not None}
     models = sorted(used, key=lambda model: model.__name__)
     _references, schemas = models_json_schema(
         [(model, "validation") for model in models], ref_template=REFERENCE
@@ -231,9 +260,13 @@ def document() -> str:
                 "version": "1",
                 "description": "Submit a prompt, look at the job until it is `terminal`, fetch the "
                 "image. Errors are problem+json (RFC 9457) with a stable `code`; only a missing or "
-                "invalid token and an unknown path are answered before that, with a `message`.",
+                "invalid token and an unknown path are answered before that, with a `message`. "
+                'The feed is a WebSocket: connect with a ticket, send `{"action": "refresh"}`, and '
+                "read what is described here as the webhook `feed`.",
             },
+            "servers": [{"url": "."}],
             "paths": paths,
+            "webhooks": {"feed": {"post": _pushed()}},
             "components": {
                 "schemas": schemas["$defs"],
                 "securitySchemes": {
@@ -259,7 +292,9 @@ def page() -> str:
 
 
 def _described(operation: Operation) -> dict[str, Any]:
-    answers: dict[str, Any] = {str(int(operation.status)): _answer(operation.gives)}
+    answers: dict[str, Any] = {
+        str(int(operation.status)): _answer(operation.gives, operation.headers)
+    }
     for status in operation.also:
         answers[str(int(status))] = {"description": status.phrase}
     refusals: list[type[errors.Rejected]] = list(operation.refuses)
@@ -292,10 +327,25 @@ def _described(operation: Operation) -> dict[str, Any]:
     return described
 
 
-def _answer(model: type[BaseModel] | None) -> dict[str, Any]:
-    if model is None:
-        return {"description": "OK"}
-    return {"description": "OK", "content": {JSON: {"schema": _reference(model)}}}
+def _pushed() -> dict[str, Any]:
+    messages = {"oneOf": [_reference(model) for model in FEED_MESSAGES]}
+    return {
+        "summary": "A message on a socket of the feed",
+        "requestBody": {"content": {JSON: {"schema": messages}}},
+        "responses": {"default": {"description": "Nothing is expected."}},
+    }
+
+
+def _answer(model: type[BaseModel] | None, headers: Mapping[str, str]) -> dict[str, Any]:
+    described: dict[str, Any] = {"description": "OK"}
+    if model is not None:
+        described["content"] = {JSON: {"schema": _reference(model)}}
+    if headers:
+        described["headers"] = {
+            name: {"description": text, "schema": {"type": "string"}}
+            for name, text in headers.items()
+        }
+    return described
 
 
 def _reference(model: type[BaseModel]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from functools import partial
 from typing import Protocol
 
 from common.errors import NoFreeSlot, ServiceFailed
+from common.latency import LATENCIES_KEPT
 from common.routes import Route
 
 US = 1_000_000
@@ -62,6 +63,8 @@ class Line:
     """The interval's length, in permille of the route's own; above 1000 after throttles."""
     calm_at_us: int = 0
     """When the slowdown may be eased, if nothing was throttled until then."""
+    latencies_ms: tuple[int, ...] = ()
+    """What the last calls took, from their start to the stored image, in no order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +97,9 @@ class LineStore(Protocol):
 
         Answers False, and does nothing, if another worker has adapted the line since `seen`.
         """
+
+    def observe(self, route: Route, *, place: int, latency_ms: int) -> None:
+        """Keep a latency at its place, 0 to `LATENCIES_KEPT` - 1, over what was there."""
 
 
 def interval_us(route: Route, slowdown_permille: int) -> int:
@@ -197,6 +203,15 @@ class Pacer:
         """The model took a start: a route that was slowed down may ease."""
         if slot.slowdown_permille > UNSLOWED:
             self._adapt(slot.route, eased)
+
+    def took(self, slot: Slot, *, seconds: float) -> None:
+        """A start has led to a stored image so long after it: keep that, if it can be.
+
+        Slots that follow each other have places that do, so that the line keeps the last ones.
+        """
+        place = slot.start_us // interval_us(slot.route, UNSLOWED) % LATENCIES_KEPT
+        with suppress(ServiceFailed):
+            self._lines.observe(slot.route, place=place, latency_ms=round(seconds * 1000))
 
     def _take(self, routes: Sequence[Route], latest_us: int) -> Slot:
         lines = dict(self._read(routes)) if len(routes) > 1 else {}

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from common.credits import Balance, LedgerEntry
+from common.feed import Socket, Ticket
 from common.jobs import Image, Job, JobStatus
 from common.payments import Payment
 from common.routes import Route
@@ -74,7 +75,33 @@ class JobSaver(JobReader, Protocol):
         """
 
 
-class JobStore(JobLister, JobOpener, JobSaver, Protocol):
+Place = tuple[datetime, str]
+"""Where a job is in its model's line: by when it was submitted, then by its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The places of a model's queued jobs, in order; `complete` unless there are too many."""
+
+    places: tuple[Place, ...]
+    complete: bool = True
+
+
+class WaitingReader(Protocol):
+    """Knows which jobs are queued."""
+
+    def waiting(self, model: str) -> Waiting:
+        """The queued jobs of a model, perhaps without the very latest."""
+
+
+class ActiveLister(Protocol):
+    """Lists what a user waits for."""
+
+    def active(self, user_id: str, *, limit: int) -> tuple[Job, ...]:
+        """At most `limit` of the user's jobs that are not terminal, newest first."""
+
+
+class JobStore(JobLister, JobOpener, JobSaver, ActiveLister, WaitingReader, Protocol):
     """Everything that can be done with stored jobs."""
 
 
@@ -132,6 +159,42 @@ class Granter(Protocol):
 
         Raises NotFound for no such user, StaleWrite for another entry of that id.
         """
+
+
+class TicketStore(Protocol):
+    """Keeps tickets to the feed until they are used."""
+
+    def put(self, ticket: Ticket) -> None:
+        """Keep a new ticket."""
+
+    def take(self, digest: str, *, now: datetime) -> str | None:
+        """Use a ticket up and answer whose it was; None if it is used, expired or none of ours."""
+
+
+class SocketStore(Protocol):
+    """Knows the open sockets."""
+
+    def add(self, socket: Socket) -> None:
+        """Remember an open socket."""
+
+    def get(self, connection_id: str) -> Socket | None:
+        """The socket, read consistently, or None."""
+
+    def remove(self, connection_id: str) -> None:
+        """Forget a socket, known or not."""
+
+    def of_user(self, user_id: str, *, now: datetime) -> tuple[Socket, ...]:
+        """The user's sockets that have not expired, perhaps without the very latest."""
+
+
+class Wire(Protocol):
+    """Speaks on open sockets, without waiting long for any."""
+
+    def send(self, connection_id: str, text: str) -> None:
+        """Send a text. Raises SocketGone, or ServiceFailed when it was not taken."""
+
+    def close(self, connection_id: str) -> None:
+        """Close a socket, open or not. Raises ServiceFailed."""
 
 
 class PaymentReader(Protocol):

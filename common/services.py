@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from common.changes import Change
 from common.pacing import Pacer
 from common.ports import (
+    ActiveLister,
     Clock,
-    ImageSigner,
     ImageStore,
     JobOpener,
     JobQueue,
@@ -21,16 +24,24 @@ from common.ports import (
     PaymentKeeper,
     PaymentStore,
     Sleep,
+    SocketStore,
+    TicketStore,
+    UserReader,
     UserStore,
+    Wire,
 )
+from common.push import Pushed
 from common.settings import (
     AccountsSettings,
+    FeedSettings,
     PaymentsSettings,
+    PushSettings,
     StatusSettings,
     SubmitSettings,
     SweepSettings,
     WorkerSettings,
 )
+from common.snapshots import Snapshots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,9 +51,10 @@ class SubmitServices:
     settings: SubmitSettings
     jobs: JobOpener
     queue: JobQueue
-    images: ImageSigner
+    snapshots: Snapshots
     now: Clock
     new_id: NewId
+    sleep: Sleep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +78,38 @@ class StatusServices:
 
     settings: StatusSettings
     jobs: JobStore
-    images: ImageSigner
+    snapshots: Snapshots
+    now: Clock
+    sleep: Sleep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeedServices:
+    """What `functions/feed` works with."""
+
+    settings: FeedSettings
+    tickets: TicketStore
+    sockets: SocketStore
+    wire: Wire
+    jobs: ActiveLister
+    users: UserReader
+    snapshots: Snapshots
+    now: Clock
+    new_secret: NewId
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PushServices:
+    """What `functions/push` works with."""
+
+    settings: PushSettings
+    read: Callable[[Mapping[str, Any]], Sequence[Change]]
+    """What a stream's event says has changed."""
+    sockets: SocketStore
+    wire: Wire
+    snapshots: Snapshots
+    together: Callable[[Sequence[Callable[[], Pushed]]], list[Pushed]]
+    """Does all of it, none waiting for another."""
     now: Clock
 
 

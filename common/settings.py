@@ -18,6 +18,8 @@ EMAIL_INDEX = "EmailIndex"
 """The index of the Users table by address."""
 USER_INDEX = "UserIndex"
 """The indexes of the Jobs and Payments tables by user and time."""
+WAITING_INDEX = "WaitingIndex"
+"""The sparse index of the Jobs table: the queued jobs of each model, in order."""
 TIME_INDEX = "TimeIndex"
 """The index of the Ledger table by user and time; a local one, so that it is read consistently."""
 DUE_INDEX = "DueIndex"
@@ -72,14 +74,21 @@ class RoutedSettings(JobSettings):
         return values
 
 
-class SubmitSettings(RoutedSettings):
+class OutlookSettings(RoutedSettings):
+    """What it takes to show a job."""
+
+    routes_table: Text
+    """The pacing lines, an item a route."""
+    image_url_seconds: Count = 900
+    """How long a signed image URL works."""
+
+
+class SubmitSettings(OutlookSettings):
     """What `functions/submit` needs."""
 
     queue_url: Text
     active_jobs_max: Count = 10
     """Jobs one user may have in flight."""
-    image_url_seconds: Count = 900
-    """How long a signed image URL works."""
 
 
 class WorkerSettings(RoutedSettings):
@@ -95,10 +104,22 @@ class WorkerSettings(RoutedSettings):
     lease_seconds: Count
 
 
-class StatusSettings(RoutedSettings):
+class StatusSettings(OutlookSettings):
     """What `functions/status` needs."""
 
-    image_url_seconds: Count = 900
+
+class FeedSettings(OutlookSettings):
+    """What `functions/feed` needs."""
+
+    connections_table: Text
+    """The open sockets and the tickets to them."""
+    feed_api_id: Text
+    feed_stage: Text
+    """The WebSocket API and its stage, where sockets are spoken on."""
+
+
+class PushSettings(FeedSettings):
+    """What `functions/push` needs."""
 
 
 class Package(BaseModel):

@@ -6,14 +6,20 @@ Tests put their own in place of these functions' results.
 from __future__ import annotations
 
 import os
+import secrets
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from typing import TypeVar
 
 from common.aws import clients
+from common.aws.api_gateway_wire import ApiGatewayWire
 from common.aws.bedrock import BedrockModels
+from common.aws.clients import PUSHES_AT_ONCE
+from common.aws.dynamo_connections import DynamoConnections
 from common.aws.dynamo_jobs import DynamoJobStore
 from common.aws.dynamo_ledger import DynamoLedger
 from common.aws.dynamo_lines import DynamoLines
@@ -22,10 +28,14 @@ from common.aws.dynamo_users import DynamoUserStore
 from common.aws.s3_images import S3ImageStore
 from common.aws.sqs_queue import SqsJobQueue
 from common.aws.ssm_merchant import SsmMerchant
+from common.aws.streams import changes
+from common.outlook import Forecaster
 from common.pacing import Pacer
 from common.services import (
     AccountsServices,
+    FeedServices,
     PaymentsServices,
+    PushServices,
     StatusServices,
     SubmitServices,
     SweepServices,
@@ -33,21 +43,33 @@ from common.services import (
 )
 from common.settings import (
     AccountsSettings,
+    FeedSettings,
     JobSettings,
     MoneySettings,
+    OutlookSettings,
     PaymentsSettings,
+    PushSettings,
     StatusSettings,
     SubmitSettings,
     SweepSettings,
     WorkerSettings,
 )
+from common.snapshots import Snapshots
 from common.vnpay_gateway import HttpGateway
 from common.wall_clock import now_us, utc_now
+
+Result = TypeVar("Result")
 
 
 def aside(do: Callable[[], None]) -> None:
     """Do it on a thread of its own; it ends long before the model call that goes on beside it."""
     threading.Thread(target=do, name="aside").start()
+
+
+def together(to_do: Sequence[Callable[[], Result]]) -> list[Result]:
+    """Do all of it on threads, a few at a time; raises what the first that fails raises."""
+    with ThreadPoolExecutor(PUSHES_AT_ONCE, "push") as threads:
+        return list(threads.map(lambda do: do(), to_do))
 
 
 def new_id() -> str:
@@ -63,9 +85,10 @@ def submit_services() -> SubmitServices:
         settings=settings,
         jobs=_jobs(settings),
         queue=SqsJobQueue(clients.sqs(settings.home_region), queue_url=settings.queue_url),
-        images=_images(settings),
+        snapshots=_snapshots(settings),
         now=utc_now,
         new_id=new_id,
+        sleep=time.sleep,
     )
 
 
@@ -74,7 +97,48 @@ def status_services() -> StatusServices:
     """Status's services."""
     settings = StatusSettings.from_env(os.environ)
     return StatusServices(
-        settings=settings, jobs=_jobs(settings), images=_images(settings), now=utc_now
+        settings=settings,
+        jobs=_jobs(settings),
+        snapshots=_snapshots(settings),
+        now=utc_now,
+        sleep=time.sleep,
+    )
+
+
+@cache
+def feed_services() -> FeedServices:
+    """The feed's services."""
+    settings = FeedSettings.from_env(os.environ)
+    connections = _connections(settings)
+    return FeedServices(
+        settings=settings,
+        tickets=connections,
+        sockets=connections,
+        wire=_wire(settings),
+        jobs=_jobs(settings),
+        users=DynamoUserStore(
+            clients.dynamodb(settings.home_region),
+            users_table=settings.users_table,
+            ledger_table=settings.ledger_table,
+        ),
+        snapshots=_snapshots(settings),
+        now=utc_now,
+        new_secret=secrets.token_urlsafe,
+    )
+
+
+@cache
+def push_services() -> PushServices:
+    """The push's services."""
+    settings = PushSettings.from_env(os.environ)
+    return PushServices(
+        settings=settings,
+        read=changes,
+        sockets=_connections(settings),
+        wire=_wire(settings),
+        snapshots=_snapshots(settings),
+        together=together,
+        now=utc_now,
     )
 
 
@@ -158,6 +222,29 @@ def _jobs(settings: JobSettings) -> DynamoJobStore:
 
 def _images(settings: JobSettings) -> S3ImageStore:
     return S3ImageStore(clients.s3(settings.home_region), bucket=settings.images_bucket)
+
+
+def _snapshots(settings: OutlookSettings) -> Snapshots:
+    lines = DynamoLines(clients.dynamodb(settings.home_region), routes_table=settings.routes_table)
+    return Snapshots(
+        images=_images(settings),
+        forecaster=Forecaster(lines, _jobs(settings), routes=settings.routes, now=utc_now),
+        image_url_seconds=settings.image_url_seconds,
+        now=utc_now,
+    )
+
+
+def _connections(settings: FeedSettings) -> DynamoConnections:
+    return DynamoConnections(
+        clients.dynamodb(settings.home_region), connections_table=settings.connections_table
+    )
+
+
+def _wire(settings: FeedSettings) -> ApiGatewayWire:
+    client = clients.sockets(
+        settings.home_region, api_id=settings.feed_api_id, stage=settings.feed_stage
+    )
+    return ApiGatewayWire(client)
 
 
 def _payments(settings: MoneySettings) -> DynamoPaymentStore:

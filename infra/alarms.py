@@ -14,7 +14,7 @@ from constructs import Construct
 from common.observability import TO_REVIEW
 from infra.api import Api
 from infra.config import Config
-from infra.functions import METRICS_NAMESPACE
+from infra.function import METRICS_NAMESPACE
 from infra.queue import JobsQueue
 
 

@@ -36,8 +36,8 @@ HEAVY_ROUTES = ("GET /docs", "GET /openapi.json")
 HEAVY_REQUESTS_PER_SECOND = 2
 HEAVY_REQUESTS_BURST = 10
 
-ALLOWED_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match"]
-EXPOSED_HEADERS = ["ETag", "Location", "Retry-After"]
+ALLOWED_HEADERS = ["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Prefer"]
+EXPOSED_HEADERS = ["ETag", "Location", "Preference-Applied", "Retry-After"]
 PREFLIGHT_SECONDS = 3600
 
 METHODS = {
@@ -103,6 +103,7 @@ class Api(Construct):
         *,
         config: Config,
         functions: Functions,
+        feed: lambda_.Function,
         accounts: Accounts,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -128,7 +129,7 @@ class Api(Construct):
             ),
         )
         self.stage = self._stage(config)
-        for backend in _backends(functions):
+        for backend in _backends(functions, feed):
             self._connect(backend)
         stage = self.stage.node.default_child
         assert isinstance(stage, apigateway.CfnStage)
@@ -176,8 +177,9 @@ class Api(Construct):
                 self.stage.node.add_dependency(*added)
 
 
-def _backends(functions: Functions) -> tuple[_Backend, ...]:
+def _backends(functions: Functions, feed: lambda_.Function) -> tuple[_Backend, ...]:
     return (
+        _Backend("Feed", feed, ("POST /feed/tickets",)),
         _Backend("Submit", functions.submit, ("POST /jobs",)),
         _Backend(
             "Status",

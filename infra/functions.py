@@ -1,25 +1,13 @@
-"""The functions, each with a log group and a role of its own that may do just what it does.
-
-A DynamoDB transaction needs no permission of its own: IAM judges each Put and Update in it as
-PutItem and UpdateItem, and no other is documented for the old item that a failed condition returns
-(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html).
-"""
+"""The functions that serve the HTTP API, the queue and the sweep, and what each may do."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-
-from aws_cdk import Duration, Stack
-from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
-from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from common.routes import ROUTES
 from common.settings import (
     DUE_INDEX,
     EMAIL_INDEX,
@@ -28,23 +16,17 @@ from common.settings import (
     USER_INDEX,
     AccountsSettings,
     PaymentsSettings,
-    Settings,
     StatusSettings,
     SubmitSettings,
     SweepSettings,
     WorkerSettings,
 )
 from common.sizing import TIMEOUTS, worker_concurrency
-from infra.config import Config
-from infra.logs import log_group
-from infra.nag import accept
-from infra.queue import JobsQueue
-from infra.storage import IMAGES, Storage
+from common.wait import WAIT_SECONDS_MAX
+from infra.function import FunctionMaker, Parts, allow, allow_index, allow_items
 
-METRICS_NAMESPACE = "Imagify"
-API_TIMEOUT_SECONDS = 15
-API_MEMORY_MIB = 1024
-"""Processor time comes with memory, and somebody waits for these."""
+LONG_POLL_TIMEOUT_SECONDS = WAIT_SECONDS_MAX + 8
+"""The longest wait that a caller may prefer, and time to answer; API Gateway gives up after 30."""
 WORKER_MEMORY_MIB = 512
 """A worker mostly waits for its model, and holds one image of a few MB."""
 SWEEP_TIMEOUT_SECONDS = 55
@@ -52,30 +34,14 @@ SWEEP_TIMEOUT_SECONDS = 55
 TRIGGER_TIMEOUT_SECONDS = 5
 """Cognito waits no longer for a trigger."""
 
-TRACING_REASON = (
-    "X-Ray has no resource to name: PutTraceSegments and PutTelemetryRecords take only `*`."
-)
-IMAGES_REASON = "The images of all users and nothing else; their names are not known beforehand."
-RUNTIME_REASON = "The locked libraries are built for Python 3.13, a runtime in full support."
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
-    """What the functions are built from and work on."""
-
-    config: Config
-    code: lambda_.Code
-    storage: Storage
-    queue: JobsQueue
-
 
 class Functions(Construct):
     """submit, worker, status, accounts, payments and sweep."""
 
     def __init__(self, scope: Construct, construct_id: str, *, parts: Parts) -> None:
         super().__init__(scope, construct_id)
+        self._maker = FunctionMaker(self, parts)
         self._config = parts.config
-        self._code = parts.code
         self._storage = parts.storage
         self._queue = parts.queue
         self.submit = self._submit()
@@ -87,50 +53,50 @@ class Functions(Construct):
 
     def _submit(self) -> lambda_.Function:
         store, queue = self._storage, self._queue.jobs
-        role = self._role("Submit")
+        role = self._maker.role("Submit")
         # It reads when DynamoDB refuses: an older job under the key goes before the balance.
-        _allow_items(role, store.jobs, "GetItem", "PutItem")
-        _allow_items(role, store.users, "UpdateItem")
-        _allow_items(role, store.ledger, "PutItem")
-        _allow(role, [queue.queue_arn], "sqs:SendMessage")
-        self._allow_images(role, "s3:GetObject")  # signs the URL when a submit is repeated
-        return self._function(
+        allow_items(role, store.jobs, "GetItem", "PutItem")
+        allow_items(role, store.users, "UpdateItem")
+        allow_items(role, store.ledger, "PutItem")
+        allow(role, [queue.queue_arn], "sqs:SendMessage")
+        self._maker.allow_outlook(role)
+        return self._maker.function(
             "Submit",
             role,
             SubmitSettings,
             {
-                **self._job_values(),
+                **self._maker.outlook_values(),
                 "queue_url": queue.queue_url,
                 "active_jobs_max": str(self._config.active_jobs_max),
-                "image_url_seconds": str(self._config.image_url_seconds),
             },
+            timeout_seconds=LONG_POLL_TIMEOUT_SECONDS,
         )
 
     def _worker(self) -> lambda_.Function:
         store, queue, config = self._storage, self._queue.jobs, self._config
-        role = self._role("Worker")
-        _allow_items(role, store.jobs, "GetItem", "PutItem")
-        _allow_items(role, store.users, "UpdateItem")
-        _allow_items(role, store.ledger, "PutItem")
-        _allow_items(role, store.routes, "BatchGetItem", "UpdateItem")
-        _allow(role, [queue.queue_arn], "sqs:SendMessage")
-        self._allow_images(role, "s3:GetObject", "s3:PutObject")
+        role = self._maker.role("Worker")
+        allow_items(role, store.jobs, "GetItem", "PutItem")
+        allow_items(role, store.users, "UpdateItem")
+        allow_items(role, store.ledger, "PutItem")
+        allow_items(role, store.routes, "BatchGetItem", "UpdateItem")
+        allow(role, [queue.queue_arn], "sqs:SendMessage")
+        self._maker.allow_images(role, "s3:GetObject", "s3:PutObject")
         # Without it S3 answers 403, not 404, when asked for an image that is not there.
-        _allow(role, [store.images.bucket_arn], "s3:ListBucket")
+        allow(role, [store.images.bucket_arn], "s3:ListBucket")
         # The first call of a model in an account may need the marketplace's agreement. A person
         # gives that once; a worker that could subscribe could also spend.
         models = [
             f"arn:aws:bedrock:{route.region}::foundation-model/{route.model}"
             for route in config.routes
         ]
-        _allow(role, models, "bedrock:InvokeModel")
+        allow(role, models, "bedrock:InvokeModel")
         concurrency = worker_concurrency(config.routes)
-        worker = self._function(
+        worker = self._maker.function(
             "Worker",
             role,
             WorkerSettings,
             {
-                **self._job_values(),
+                **self._maker.job_values(),
                 "queue_url": queue.queue_url,
                 "routes_table": store.routes.table_name,
                 "attempts_max": str(config.attempts_max),
@@ -160,27 +126,28 @@ class Functions(Construct):
 
     def _status(self) -> lambda_.Function:
         store = self._storage
-        role = self._role("Status")
-        _allow_items(role, store.jobs, "GetItem", "PutItem")
-        _allow_index(role, store.jobs, USER_INDEX)
-        _allow_items(role, store.users, "UpdateItem")  # a cancel gives the hold back
-        _allow_items(role, store.ledger, "PutItem")
-        self._allow_images(role, "s3:GetObject")
-        return self._function(
+        role = self._maker.role("Status")
+        allow_items(role, store.jobs, "GetItem", "PutItem")
+        allow_index(role, store.jobs, USER_INDEX)
+        allow_items(role, store.users, "UpdateItem")  # a cancel gives the hold back
+        allow_items(role, store.ledger, "PutItem")
+        self._maker.allow_outlook(role)
+        return self._maker.function(
             "Status",
             role,
             StatusSettings,
-            {**self._job_values(), "image_url_seconds": str(self._config.image_url_seconds)},
+            self._maker.outlook_values(),
+            timeout_seconds=LONG_POLL_TIMEOUT_SECONDS,
         )
 
     def _accounts(self) -> lambda_.Function:
         store = self._storage
-        role = self._role("Accounts")
-        _allow_items(role, store.users, "GetItem", "PutItem")
-        _allow_index(role, store.users, EMAIL_INDEX)
-        _allow_items(role, store.ledger, "PutItem")
-        _allow_index(role, store.ledger, TIME_INDEX)
-        return self._function(
+        role = self._maker.role("Accounts")
+        allow_items(role, store.users, "GetItem", "PutItem")
+        allow_index(role, store.users, EMAIL_INDEX)
+        allow_items(role, store.ledger, "PutItem")
+        allow_index(role, store.ledger, TIME_INDEX)
+        return self._maker.function(
             "Accounts",
             role,
             AccountsSettings,
@@ -194,10 +161,10 @@ class Functions(Construct):
         )
 
     def _payments(self) -> lambda_.Function:
-        role = self._role("Payments")
+        role = self._maker.role("Payments")
         self._allow_payments(role)
-        _allow_index(role, self._storage.payments, USER_INDEX)
-        return self._function(
+        allow_index(role, self._storage.payments, USER_INDEX)
+        return self._maker.function(
             "Payments",
             role,
             PaymentsSettings,
@@ -209,10 +176,10 @@ class Functions(Construct):
         )
 
     def _sweep(self) -> lambda_.Function:
-        role = self._role("Sweep")
+        role = self._maker.role("Sweep")
         self._allow_payments(role)
-        _allow_index(role, self._storage.payments, DUE_INDEX)
-        return self._function(
+        allow_index(role, self._storage.payments, DUE_INDEX)
+        return self._maker.function(
             "Sweep",
             role,
             SweepSettings,
@@ -223,16 +190,16 @@ class Functions(Construct):
     def _allow_payments(self, role: iam.Role) -> None:
         """Book payments, knowing the merchant's account."""
         store = self._storage
-        _allow_items(role, store.payments, "GetItem", "PutItem")
-        _allow_items(role, store.users, "UpdateItem")
-        _allow_items(role, store.ledger, "PutItem")
+        allow_items(role, store.payments, "GetItem", "PutItem")
+        allow_items(role, store.users, "UpdateItem")
+        allow_items(role, store.ledger, "PutItem")
         # The account's own key for SecureStrings may be used by whoever may read the parameter.
         parameter = Stack.of(self).format_arn(
             service="ssm",
             resource="parameter",
             resource_name=self._config.vnpay_parameter.removeprefix("/"),
         )
-        _allow(role, [parameter], "ssm:GetParameter")
+        allow(role, [parameter], "ssm:GetParameter")
 
     def _money_values(self) -> dict[str, str]:
         return {
@@ -242,90 +209,3 @@ class Functions(Construct):
             "ledger_table": self._storage.ledger.table_name,
             "vnpay_parameter": self._config.vnpay_parameter,
         }
-
-    def _job_values(self) -> dict[str, str]:
-        routes = ROUTES.dump_python(self._config.routes, mode="json")
-        return {
-            "home_region": self._config.home_region,
-            "jobs_table": self._storage.jobs.table_name,
-            "users_table": self._storage.users.table_name,
-            "ledger_table": self._storage.ledger.table_name,
-            "images_bucket": self._storage.images.bucket_name,
-            "routes": json.dumps(routes, separators=(",", ":")),
-        }
-
-    def _role(self, name: str) -> iam.Role:
-        return iam.Role(
-            self,
-            f"{name}Role",
-            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            description=f"What Imagify's {name.lower()} function may do",
-        )
-
-    def _allow_images(self, role: iam.Role, *actions: str) -> None:
-        images = self._storage.images
-        _allow(role, [images.arn_for_objects(IMAGES)], *actions)
-        bucket = images.node.default_child
-        assert isinstance(bucket, s3.CfnBucket)
-        name = Stack.of(self).get_logical_id(bucket)
-        accept(role, f"AwsSolutions-IAM5[Resource::<{name}.Arn>/{IMAGES}]", IMAGES_REASON)
-
-    def _function(
-        self,
-        name: str,
-        role: iam.Role,
-        settings: type[Settings],
-        values: Mapping[str, str],
-        *,
-        memory_mib: int = API_MEMORY_MIB,
-        timeout_seconds: int = API_TIMEOUT_SECONDS,
-        reserved_concurrency: int | None = None,
-        recursive_loop: lambda_.RecursiveLoop | None = None,
-    ) -> lambda_.Function:
-        logs = log_group(self, f"{name}Logs", days=self._config.log_retention_days)
-        logs.grant_write(role)
-        function = lambda_.Function(
-            self,
-            name,
-            runtime=lambda_.Runtime.PYTHON_3_13,
-            architecture=lambda_.Architecture.ARM_64,
-            code=self._code,
-            handler=f"functions.{name.lower()}.handler.handler",
-            role=role,
-            environment={
-                **environment(settings, values),
-                "POWERTOOLS_SERVICE_NAME": name.lower(),
-                "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
-                "POWERTOOLS_LOG_LEVEL": "INFO",
-            },
-            memory_size=memory_mib,
-            timeout=Duration.seconds(timeout_seconds),
-            reserved_concurrent_executions=reserved_concurrency,
-            recursive_loop=recursive_loop,
-            tracing=lambda_.Tracing.ACTIVE,
-            log_group=logs,
-        )
-        accept(role, "AwsSolutions-IAM5[Resource::*]", TRACING_REASON)
-        accept(function, "AwsSolutions-L1", RUNTIME_REASON)
-        return function
-
-
-def environment(settings: type[Settings], values: Mapping[str, str]) -> dict[str, str]:
-    """The variables that `settings` reads; raises ValueError unless each field has a value."""
-    variables = settings.variables()
-    if set(variables) != set(values):
-        raise ValueError(f"{settings.__name__} has {set(variables)}, given are {set(values)}")
-    return {variables[field]: value for field, value in values.items()}
-
-
-def _allow(role: iam.Role, resources: Sequence[str], *actions: str) -> None:
-    role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
-
-
-def _allow_items(role: iam.Role, table: dynamodb.Table, *operations: str) -> None:
-    _allow(role, [table.table_arn], *(f"dynamodb:{operation}" for operation in operations))
-
-
-def _allow_index(role: iam.Role, table: dynamodb.Table, index: str) -> None:
-    # Permission on the table does not cover its indexes.
-    _allow(role, [f"{table.table_arn}/index/{index}"], "dynamodb:Query")

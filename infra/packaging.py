@@ -30,7 +30,7 @@ CODE = ("common", "functions")
 PYTHON_VERSION = "3.13"
 PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_28_aarch64")
 
-SERVICES = frozenset({"bedrock-runtime", "dynamodb", "s3", "sqs", "ssm"})
+SERVICES = frozenset({"apigatewaymanagementapi", "bedrock-runtime", "dynamodb", "s3", "sqs", "ssm"})
 """The services that botocore still describes, of hundreds; traces go by UDP, not by botocore."""
 
 BUILDS_KEPT = 4

@@ -10,7 +10,9 @@ from infra.accounts import Accounts
 from infra.alarms import Alarms
 from infra.api import Api
 from infra.config import Config
-from infra.functions import Functions, Parts
+from infra.feed import Feed
+from infra.function import Parts
+from infra.functions import Functions
 from infra.packaging import Package
 from infra.queue import JobsQueue
 from infra.storage import Storage
@@ -55,15 +57,20 @@ class ImagifyStack(Stack):
         self.storage = Storage(self, "Storage", keep=keep, tls_only_bucket=on_aws)
         self.queue = JobsQueue(self, "Queue", attempts_max=config.attempts_max, tls_only=on_aws)
         code = lambda_.Code.from_asset(str(package.path), asset_hash=package.digest)
-        self.functions = Functions(
-            self,
-            "Functions",
-            parts=Parts(config=config, code=code, storage=self.storage, queue=self.queue),
-        )
+        parts = Parts(config=config, code=code, storage=self.storage, queue=self.queue)
+        self.functions = Functions(self, "Functions", parts=parts)
+        self.feed = Feed(self, "Feed", parts=parts)
         self.accounts = Accounts(
             self, "Accounts", pre_token_generation=self.functions.accounts, keep=keep
         )
-        self.api = Api(self, "Api", config=config, functions=self.functions, accounts=self.accounts)
+        self.api = Api(
+            self,
+            "Api",
+            config=config,
+            functions=self.functions,
+            feed=self.feed.function,
+            accounts=self.accounts,
+        )
         SweepSchedule(self, "Sweep", function=self.functions.sweep)
         Alarms(
             self,
@@ -78,6 +85,7 @@ class ImagifyStack(Stack):
     def _write_outputs(self, config: Config) -> None:
         outputs = {
             "ApiUrl": self.api.stage.url,
+            "FeedUrl": self.feed.stage.url,
             "UserPoolId": self.accounts.pool.user_pool_id,
             "UserPoolClientId": self.accounts.client.user_pool_client_id,
             "HomeRegion": config.home_region,

@@ -7,7 +7,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from common.settings import DUE_INDEX, EMAIL_INDEX, TIME_INDEX, USER_INDEX
+from common.settings import DUE_INDEX, EMAIL_INDEX, TIME_INDEX, USER_INDEX, WAITING_INDEX
 from infra.nag import accept
 
 IMAGES = "images/*"
@@ -28,11 +28,17 @@ class Storage(Construct):
         super().__init__(scope, construct_id)
         self._keep = keep
         self._removal = RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY
-        self.users = self._table("Users", "user_id")
+        self.users = self._table("Users", "user_id", streamed=True)
         self.users.add_global_secondary_index(index_name=EMAIL_INDEX, partition_key=_text("email"))
-        self.jobs = self._table("Jobs", "job_id")
+        self.jobs = self._table("Jobs", "job_id", streamed=True)
         self.jobs.add_global_secondary_index(
             index_name=USER_INDEX, partition_key=_text("user_id"), sort_key=_text("created_at")
+        )
+        self.jobs.add_global_secondary_index(
+            index_name=WAITING_INDEX,
+            partition_key=_text("waiting"),
+            sort_key=_text("created_at"),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
         self.ledger = self._table("Ledger", "user_id", "entry_id")
         # Local, so that the ledger and the balance that it adds up to can be read consistently.
@@ -48,9 +54,21 @@ class Storage(Construct):
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
         self.routes = self._table("Routes", "route")
+        self.connections = self._table("Connections", "connection_id", expires=True)
+        self.connections.add_global_secondary_index(
+            index_name=USER_INDEX, partition_key=_text("user_id")
+        )
         self.images = self._bucket(tls_only=tls_only_bucket)
 
-    def _table(self, name: str, key: str, sort_key: str | None = None) -> dynamodb.Table:
+    def _table(
+        self,
+        name: str,
+        key: str,
+        sort_key: str | None = None,
+        *,
+        streamed: bool = False,
+        expires: bool = False,
+    ) -> dynamodb.Table:
         return dynamodb.Table(
             self,
             name,
@@ -61,6 +79,8 @@ class Storage(Construct):
                 point_in_time_recovery_enabled=True
             ),
             encryption=dynamodb.TableEncryption.AWS_MANAGED,
+            stream=dynamodb.StreamViewType.NEW_IMAGE if streamed else None,
+            time_to_live_attribute="expires_at" if expires else None,
             deletion_protection=self._keep,
             removal_policy=self._removal,
         )

@@ -11,8 +11,7 @@ from rich.console import Console, RenderableType
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from common.jobs import JobStatus
-from ops import backlog
+from ops import prospects
 from ops.follow import Task
 
 ROWS_MAX = 8
@@ -45,7 +44,7 @@ class _Bars(Progress):
 
 
 class Board:
-    """A context in which tasks are shown; `now` is the clock that their outlooks are on."""
+    """A context in which tasks are shown; `now` is the clock that their prospects are on."""
 
     def __init__(self, console: Console, *, now: Callable[[], float] = time.monotonic) -> None:
         self._console = console
@@ -85,7 +84,7 @@ class Board:
             over = all(task.over for task in tasks)
             share = sum(shares) / len(shares)
             # The many that are done must not round the last one up.
-            share = share if over else min(share, backlog.ALMOST)
+            share = share if over else min(share, prospects.ALMOST)
             self._bars.note = _summary(tasks)
             self._draw([_Row(f"{len(tasks)} images", share, _next_end(tasks, now), over)])
         else:
@@ -116,10 +115,10 @@ class Board:
 
 
 def share_done(task: Task, now: float) -> float:
-    """How much of a task is done, from 0 to 1: guessed from the time, and 1 only at its end."""
+    """How much of a task is done, from 0 to 1: reckoned from the time, and 1 only at its end."""
     if task.over:
         return 1.0 if task.failure is None else 0.0
-    return backlog.share_done(task.outlook, now)
+    return prospects.share_done(task.prospects, now)
 
 
 def _state(task: Task) -> str:
@@ -133,8 +132,7 @@ def _guess(task: Task, now: float) -> str:
     """What is left for the job, as far as one can tell."""
     if task.job is None or task.over:
         return ""
-    generating = task.job.status == JobStatus.GENERATING
-    return backlog.words(task.outlook, generating=generating, now=now)
+    return prospects.words(task.prospects, now)
 
 
 def _summary(tasks: Sequence[Task]) -> str:
@@ -151,7 +149,7 @@ def _summary(tasks: Sequence[Task]) -> str:
 
 def _next_end(tasks: Sequence[Task], now: float) -> str:
     """Until when all are done; until the next one is, while some are still to be submitted."""
-    left = [(task.outlook.end, task) for task in tasks if task.outlook and not task.over]
+    left = [(task.prospects.end, task) for task in tasks if task.prospects and not task.over]
     if not left:
         return ""
     pick = min if any(task.job is None and not task.over for task in tasks) else max

@@ -73,6 +73,19 @@ class Problem(_Answer):
     message: str
 
 
+class InLine(_Answer):
+    """A queued job's place, 1 for the next, and when its image is due."""
+
+    position: int
+    eta_seconds: int
+
+
+class Underway(_Answer):
+    """When the image of a job is due that is generating."""
+
+    eta_seconds: int
+
+
 class Job(_Answer):
     """A job as the API shows it; a status that this program does not know is just shown."""
 
@@ -80,6 +93,8 @@ class Job(_Answer):
     status: str
     terminal: bool
     finished_at: datetime | None = None
+    queue: InLine | None = None
+    progress: Underway | None = None
     charge: Charge = Charge()
     image: Picture | None = None
     error: Problem | None = None

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from common.jobs import JobStatus
-from ops.backlog import Outlook, Pace, outlook
 from ops.client import POLL_SECONDS, ApiError, Job, Look
+from ops.prospects import Prospects, prospects
 
 BUSY = "too_many_active_jobs"
 _FRAME_SECONDS = 0.1
@@ -23,17 +23,6 @@ class Api(Protocol):
 
     def job(self, job_id: str) -> Look:
         """Look at a job."""
-
-
-class Line(Protocol):
-    """The line that jobs stand in, as far as one can see."""
-
-    @property
-    def pace(self) -> Pace:
-        """How quickly it moves."""
-
-    def ahead(self) -> int | None:
-        """How many jobs are in front of one that is submitted now; None if nobody can tell."""
 
 
 class Watcher(Protocol):
@@ -53,8 +42,8 @@ class Task:
     job: Job | None = None
     refused: ApiError | None = None
     due: float = 0.0
-    outlook: Outlook | None = None
-    """What is guessed of the rest, on the same clock."""
+    prospects: Prospects | None = None
+    """What is left, on the same clock."""
 
     @property
     def over(self) -> bool:
@@ -78,7 +67,6 @@ def follow(
     api: Api,
     tasks: Sequence[Task],
     *,
-    line: Line,
     board: Watcher,
     on_end: Callable[[Task], None],
     now: Callable[[], float] = time.monotonic,
@@ -97,32 +85,26 @@ def follow(
             sleep(min(pause, _FRAME_SECONDS))
             board.show(tasks)
         if task.job is None:
-            _submit(api, task, tasks, line=line, now=now)
+            _submit(api, task, tasks, now())
         else:
-            _see(task, api.job(task.job.job_id), line=line, ahead=None, now=now)
+            _see(task, api.job(task.job.job_id), now())
         board.show(tasks)
         if task.job is not None and task.over:
             on_end(task)
             _take_the_place(tasks, now())
 
 
-def _submit(
-    api: Api, task: Task, tasks: Sequence[Task], *, line: Line, now: Callable[[], float]
-) -> None:
-    ahead = line.ahead()
-    if ahead is not None:
-        # Between the queue and a start of its own a job is in neither, but ours we know of.
-        ahead = max(ahead, sum(1 for each in tasks if _queued(each)))
+def _submit(api: Api, task: Task, tasks: Sequence[Task], now: float) -> None:
     try:
         look = api.submit(task.body, idempotency_key=task.key)
     except ApiError as error:
         for each in tasks:
             if each.job is None and error.code == BUSY:
-                each.due = now() + (error.retry_after_seconds or POLL_SECONDS)
+                each.due = now + (error.retry_after_seconds or POLL_SECONDS)
             elif each.job is None:
                 each.refused = error
         return
-    _see(task, look, line=line, ahead=ahead, now=now)
+    _see(task, look, now)
 
 
 def _take_the_place(tasks: Sequence[Task], now: float) -> None:
@@ -133,22 +115,11 @@ def _take_the_place(tasks: Sequence[Task], now: float) -> None:
             return
 
 
-def _see(
-    task: Task, look: Look, *, line: Line, ahead: int | None, now: Callable[[], float]
-) -> None:
-    """Note what the API says; a job that waits is looked for in the line, unless just submitted."""
+def _see(task: Task, look: Look, now: float) -> None:
+    """Note what the API says."""
     task.job = look.job
-    task.due = now() + look.retry_after_seconds
-    if _queued(task) and task.outlook is not None:
-        ahead = line.ahead()
-    generating = look.job.status == JobStatus.GENERATING
-    task.outlook = outlook(
-        task.outlook, ahead=ahead, generating=generating, pace=line.pace, now=now()
-    )
-
-
-def _queued(task: Task) -> bool:
-    return task.job is not None and task.job.status == JobStatus.QUEUED
+    task.due = now + look.retry_after_seconds
+    task.prospects = prospects(task.prospects, look.job, now=now)
 
 
 def _ended(status: str) -> str:

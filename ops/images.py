@@ -9,14 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from common.routes import serving
-from ops.backlog import Pace
 from ops.board import Board
 from ops.client import ApiError, Me
 from ops.follow import Task, follow
-from ops.local_client import local_client, outputs_of
+from ops.local_client import local_client
 from ops.terminal import ERR, OUT, credits_text
-from sandbox.backlog import Backlog
 from sandbox.errors import SandboxError
 from sandbox.state import State
 
@@ -65,7 +62,6 @@ class Wish:
 def generate(state: State, wish: Wish) -> int:
     """Submit, follow and save; prints the files. Raises ApiError or SandboxError."""
     _require_free(wish)
-    line = _StateLine(state, wish.model)
     with local_client(state) as client:
         tasks = [Task(wish.body(n), wish.key(n), n) for n in range(wish.count)]
         files: dict[str, Path] = {}
@@ -77,7 +73,7 @@ def generate(state: State, wish: Wish) -> int:
 
         try:
             with Board(ERR) as board:
-                follow(client, tasks, line=line, board=board, on_end=save)
+                follow(client, tasks, board=board, on_end=save)
         except KeyboardInterrupt:
             going = sum(1 for task in tasks if task.job and not task.over)
             ERR.print(f"\nInterrupted; of what was submitted, {going} will still be made.")
@@ -88,21 +84,6 @@ def generate(state: State, wish: Wish) -> int:
     if failures:
         raise SandboxError(failures)
     return 0
-
-
-class _StateLine:
-    """The local run's line for a model (None: the default one)."""
-
-    def __init__(self, state: State, model: str | None) -> None:
-        # A model that nothing serves is refused by the API, whose word counts.
-        routes = serving(state.routes, model or state.routes[0].model) or state.routes
-        rate = sum(route.rate_per_second for route in routes)
-        self.pace = Pace(rate, state.typical_seconds)
-        self._backlog = Backlog(state.emulator_url, outputs_of(state), routes)
-
-    def ahead(self) -> int | None:
-        """How many jobs are in front of one that is submitted now; None if nobody can tell."""
-        return self._backlog.ahead()
 
 
 def _require_free(wish: Wish) -> None:

@@ -50,6 +50,7 @@ def _first_image(places: Places, state: State, prompt: str | None) -> None:
 
 def _show(places: Places, state: State, *, how_to_stop: str) -> None:
     rows = {
+        "Page": state.page_url,
         "API": state.api_url,
         "API docs": f"{state.api_url}/docs",
         "AWS": f"{state.emulator_url}  (emulated, IAM enforced)",

@@ -43,6 +43,7 @@ def status(
 def _facts(state: State) -> dict[str, str]:
     outputs = {} if state.outputs is None else state.outputs.model_dump()
     return {
+        "page_url": state.page_url,
         "api_url": state.api_url or "",
         "docs_url": f"{state.api_url}/docs",
         "emulator_url": state.emulator_url,

@@ -17,9 +17,9 @@ Port = Annotated[
     int,
     Option(
         min=1,
-        max=65533,
+        max=65532,
         metavar="N",
-        help="The emulator's port; the simulators take N + 1 and N + 2.",
+        help="The emulator's port; the simulators and the page take N + 1 to N + 3.",
     ),
 ]
 Latency = Annotated[

@@ -51,9 +51,9 @@ def read(path: Path = CDK_JSON) -> dict[str, object]:
 
 
 def for_local_run(
-    settings: Mapping[str, object], *, rate: float | None, latency_seconds: float
+    settings: Mapping[str, object], *, rate: float | None, latency_seconds: float, page_url: str
 ) -> Configuration:
-    """The operator's settings, but for where the emulator is.
+    """The operator's settings, but for where the emulator and the page are.
 
     A `rate` that is given, in starts a second, is every route's, and then so is the simulated
     latency. Raises SandboxError for routes that are none.
@@ -68,7 +68,7 @@ def for_local_run(
             raise SandboxError(f"cdk.json: {place}: {first['msg']}.") from error
         if not routes:
             raise SandboxError("cdk.json: routes: there must be at least one.")
-    changed: dict[str, object] = {"home_region": HOME_REGION}
+    changed: dict[str, object] = {"home_region": HOME_REGION, "page_url": page_url}
     if rate is not None:
         p95_seconds = latency_seconds + _P95_MARGIN_SECONDS
         paced = {"rate_per_second": rate, "p95_seconds": p95_seconds}

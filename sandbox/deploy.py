@@ -27,8 +27,8 @@ from sandbox.state import Outputs
 
 SYNTH_SECONDS = 180.0
 DEPLOY_SECONDS = 300.0
-KEPT = 3
-"""Synthesized stacks that stay: another run may be deploying one of them."""
+KEPT = 6
+"""Synthesized stacks that stay: another run may be deploying one of them, and each port has one."""
 ASSETS_BUCKET = "imagify-sandbox-assets"
 """Where the functions' code goes; naming it in the context is what makes a sandbox stack."""
 _SOURCES = ("infra", "common", "functions", "requirements", "cdk.json", "package-lock.json")

@@ -1,4 +1,4 @@
-"""The servers of the local run: AWS (MiniStack), Bedrock's image models and VNPAY (both ours)."""
+"""The servers of the local run: AWS (MiniStack), Bedrock's image models, VNPAY and the page."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sandbox.errors import SandboxError
 from sandbox.places import REPOSITORY, Places
 from sandbox.ports import HOST
 from sandbox.processes import Child, start, wait_healthy
+from sandbox.web.backends import Backends
 
 START_SECONDS = 60.0
 """Two on an idle machine; a busy one gets time."""
@@ -83,8 +84,8 @@ def start_emulator(
     """Start AWS on loopback, with IAM enforced, and nothing in it.
 
     Functions are started by the emulator and inherit its environment, which is how they find the
-    simulated models without the template knowing about them. They must not find this repository:
-    what is not in their package has to be missing here too.
+    simulated models and the feed's sockets without the template knowing about them. They must not
+    find this repository: what is not in their package has to be missing here too.
     """
     places.scratch.mkdir(parents=True, exist_ok=True)
     memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -92,6 +93,7 @@ def start_emulator(
         "AUTH": "true",
         "AWS_ACCESS_KEY_ID": ACCOUNT,
         "AWS_SECRET_ACCESS_KEY": SECRET,
+        "AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI": f"http://{HOST}:{port}/_aws/execute-api",
         "AWS_ENDPOINT_URL_BEDROCK_RUNTIME": simulator_url,
         "BIND_HOST": HOST,
         "GATEWAY_PORT": str(port),
@@ -106,11 +108,35 @@ def start_emulator(
     }
     return start(
         "The AWS emulator",
-        [sys.executable, "-P", "-m", "ministack"],
+        [sys.executable, "-P", REPOSITORY / "sandbox" / "mended_emulator.py"],
         env=clean(env) | settings,
         cwd=places.scratch,
         log=places.log("emulator"),
     )
+
+
+def start_page(places: Places, env: Mapping[str, str], *, port: int, backends: Backends) -> Child:
+    """Start the page's server."""
+    flags = {
+        "--port": str(port),
+        "--api": backends.api,
+        "--feed": backends.feed,
+        "--cognito": backends.cognito,
+        "--client-id": backends.client_id,
+        "--images": backends.images,
+    }
+    return start(
+        "The page's server",
+        [sys.executable, "-m", "sandbox.web", *(part for flag in flags.items() for part in flag)],
+        env=clean(env),
+        cwd=REPOSITORY,
+        log=places.log("page"),
+    )
+
+
+def wait_page(page: Child, url: str) -> None:
+    """Return once the page can be loaded."""
+    wait_healthy(page, f"{url}config.json", seconds=START_SECONDS)
 
 
 def wait_ready(simulator: Child, gateway: Child, emulator: Child, *, port: int) -> None:

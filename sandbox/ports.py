@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import socket
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from sandbox.errors import PortTaken
 
 HOST = "127.0.0.1"
-PORTS = 3
-"""A local run's: the emulator, the model simulator, the simulated VNPAY."""
+PORTS = 4
+"""A local run's: the emulator, the model simulator, the simulated VNPAY, the page."""
 
 
 def require_free(port: int) -> None:
@@ -22,12 +22,20 @@ def require_free(port: int) -> None:
         except OSError as error:
             raise PortTaken(
                 f"Port {port} is in use by another program. Stop that, or take other ports: "
-                "bin/imagify up --port N (or make run PORT=N) uses N, N + 1 and N + 2."
+                "bin/imagify up --port N (or make run PORT=N) uses N to N + 3."
             ) from error
 
 
-def free_ports() -> int:
-    """The first of `PORTS` ports in a row that are all free."""
+def free_ports(preferred: int | None = None) -> int:
+    """The first of `PORTS` ports in a row that are all free: `preferred` if it is one.
+
+    A run on the same ports as the one before need not synthesize its stack again.
+    """
+    if preferred is not None:
+        with suppress(PortTaken):
+            for number in range(PORTS):
+                require_free(preferred + number)
+            return preferred
     while True:
         with ExitStack() as stack:
             probes = [stack.enter_context(socket.socket()) for _ in range(PORTS)]

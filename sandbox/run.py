@@ -21,13 +21,12 @@ from sandbox.people import LOCAL_PERSON, People, Person, new_password
 from sandbox.places import Places
 from sandbox.ports import HOST, PORTS, require_free
 from sandbox.processes import Child, alive, ask_to_stop, myself, signals_held, stop
-from sandbox.state import Outputs, State, read, write
+from sandbox.state import Outputs, State, page_url, read, write
+from sandbox.web.backends import Backends
 
 OWNER_STOP_SECONDS = 20.0
 """How long a run in another terminal may take to stop all its parts."""
 _WATCH_SECONDS = 0.5
-_OVERHEAD_SECONDS = 1.5
-"""What an image takes here beside the model's own time."""
 
 Tell = Callable[[str], None]
 """Says a step, when it begins."""
@@ -35,7 +34,7 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """What a person may choose; `port` is the emulator's, the two simulators have the next ones."""
+    """What a person may choose; `port` is the emulator's, the other servers have the next ones."""
 
     port: int = 4566
     model_latency_seconds: float = 3.0
@@ -63,13 +62,13 @@ def start(
             configuration.read(),
             rate=options.model_rate,
             latency_seconds=options.model_latency_seconds,
+            page_url=page_url(options.port),
         )
         state = State(
             phase="starting",
             foreground=foreground,
             owner=myself("imagify up"),
             port=options.port,
-            typical_seconds=options.model_latency_seconds + _OVERHEAD_SECONDS,
             routes=configured.routes,
             person_password=new_password(),
         )
@@ -103,7 +102,12 @@ def _start(
     outputs = deploy.deploy(places, env, endpoint=state.emulator_url, assembly=assembly)
     api_url = _api_url(state.port, outputs)
     state = state.model_copy(update={"outputs": outputs, "api_url": api_url})
-    tell("Connecting the merchant, signing in the first person")
+    tell("Starting the page, connecting the merchant, signing in the first person")
+    with signals_held():
+        page = emulator.start_page(
+            places, env, port=options.port + 3, backends=_backends(state, outputs, api_url)
+        )
+        state = _with_child(places, state, page)
     merchant.store_account(
         state.emulator_url,
         state.gateway_url,
@@ -116,6 +120,7 @@ def _start(
     person = Person(LOCAL_PERSON, state.person_password)
     people.create(person)
     people.sign_in(person)
+    emulator.wait_page(page, state.page_url)
     state = state.model_copy(update={"phase": "ready"})
     write(places.state, state)
     return state
@@ -250,7 +255,25 @@ def _context(configured: Configuration) -> dict[str, str]:
     return {"sandbox": deploy.ASSETS_BUCKET, "imagify": json.dumps(configured.settings)}
 
 
+def _backends(state: State, outputs: Outputs, api_url: str) -> Backends:
+    """What the page works with; the emulator is Cognito, and where images are, too."""
+    return Backends(
+        api=api_url,
+        feed=_feed_url(state.port, outputs),
+        cognito=f"{state.emulator_url}/",
+        client_id=outputs.UserPoolClientId,
+        images=state.emulator_url,
+    )
+
+
 def _api_url(port: int, outputs: Outputs) -> str:
     """The API on the emulator: the name that AWS would give it leads nowhere here."""
     api_id = (urlsplit(outputs.ApiUrl).hostname or "").partition(".")[0]
     return f"http://{HOST}:{port}/_aws/execute-api/{api_id}"
+
+
+def _feed_url(port: int, outputs: Outputs) -> str:
+    """The WebSocket API on the emulator, likewise."""
+    parts = urlsplit(outputs.FeedUrl)
+    api_id = (parts.hostname or "").partition(".")[0]
+    return f"ws://{HOST}:{port}/_aws/execute-api/{api_id}{parts.path.rstrip('/')}"

@@ -18,6 +18,7 @@ class Outputs(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     ApiUrl: str
+    FeedUrl: str
     UserPoolId: str
     UserPoolClientId: str
     HomeRegion: str
@@ -42,9 +43,7 @@ class State(BaseModel):
     owner: Child
     """The command that started it; ends at once when detached."""
     port: int
-    """The emulator's; the model simulator has the next one, the VNPAY simulator the one after."""
-    typical_seconds: float
-    """How long an image usually takes, from the submit to the file."""
+    """The emulator's; the model simulator, the VNPAY simulator and the page have the next ones."""
     routes: tuple[Route, ...]
     """Which models are called where, and how often; the first is the default model."""
     children: tuple[Child, ...] = ()
@@ -70,10 +69,20 @@ class State(BaseModel):
         return f"http://127.0.0.1:{self.port + 2}"
 
     @property
+    def page_url(self) -> str:
+        """The web page, which has the API under /api too."""
+        return page_url(self.port)
+
+    @property
     def up(self) -> bool:
         """Whether it is ready and all its parts run, with the terminal that keeps it, if any."""
         needed = (*self.children, self.owner) if self.foreground else self.children
         return self.phase == "ready" and all(map(alive, needed))
+
+
+def page_url(port: int) -> str:
+    """Where the page of a run is whose emulator has `port`."""
+    return f"http://127.0.0.1:{port + 3}/"
 
 
 def read(path: Path) -> State | None:

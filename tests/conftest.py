@@ -14,6 +14,8 @@ os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Imagify"
 os.environ["POWERTOOLS_SERVICE_NAME"] = "test"
 os.environ["POWERTOOLS_LOG_LEVEL"] = "INFO"
 
+pytest_plugins = ["tests.product"]
+
 settings.register_profile("imagify", deadline=None, database=None, print_blob=True)
 settings.load_profile("imagify")
 

@@ -23,7 +23,7 @@ from common.models.answers import PNG_SIGNATURE
 from common.models.spec import Size
 from common.pacing import Line, Slot, pushed, taken
 from common.payments import Payment
-from common.ports import Clock, JobPage, User
+from common.ports import Clock, JobPage, User, Waiting
 from common.routes import Route
 
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
@@ -109,6 +109,16 @@ class MemoryJobStore:
         jobs = [job for job in jobs if status is None or job.status is status]
         more = len(jobs) > limit
         return JobPage(tuple(jobs[:limit]), _place(jobs[limit - 1]) if more else None)
+
+    def active(self, user_id: str, *, limit: int) -> tuple[Job, ...]:
+        everything = self.page(user_id, limit=len(self._tables.jobs) + 1).jobs
+        return tuple(job for job in everything if not job.terminal)[:limit]
+
+    def waiting(self, model: str) -> Waiting:
+        with self._tables.lock:
+            queued = [job for job in self._tables.jobs.values() if job.status is JobStatus.QUEUED]
+        places = ((job.created_at, job.job_id) for job in queued if job.request.model == model)
+        return Waiting(tuple(sorted(places)))
 
     def open(self, job: Job, hold: LedgerEntry, *, active_jobs_max: int) -> Job:
         with self._tables.lock:
@@ -265,6 +275,7 @@ class MemoryLines:
 
     def __init__(self) -> None:
         self._lines: defaultdict[str, Line] = defaultdict(Line)
+        self._latencies: defaultdict[str, dict[int, int]] = defaultdict(dict)
         self._lock = Lock()
 
     def read(self, routes: Sequence[Route]) -> Mapping[str, Line]:
@@ -288,6 +299,13 @@ class MemoryLines:
     def push(self, route: Route, *, by_us: int) -> None:
         with self._lock:
             self._lines[route.name] = pushed(self._lines[route.name], by_us=by_us)
+
+    def observe(self, route: Route, *, place: int, latency_ms: int) -> None:
+        with self._lock:
+            kept = self._latencies[route.name]
+            kept[place] = latency_ms
+            line = self._lines[route.name]
+            self._lines[route.name] = replace(line, latencies_ms=tuple(kept.values()))
 
     def adapt(self, route: Route, *, seen: Line, wanted: Line) -> bool:
         with self._lock:

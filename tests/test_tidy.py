@@ -30,7 +30,7 @@ AWS = ("boto3", "botocore", "mypy_boto3", "common.aws")
 
 ENTRY_POINTS = {
     f"functions.{name}.handler"
-    for name in ("submit", "worker", "status", "accounts", "payments", "sweep")
+    for name in ("submit", "worker", "status", "accounts", "payments", "sweep", "feed", "push")
 }
 """Modules that neither an import nor a command line starts, but Lambda."""
 

@@ -1,25 +1,28 @@
-"""The whole service on fakes: ports that can die under a call, and an auditor of the promises."""
+"""The whole service on fakes, one region of it, standing still until told to move."""
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any, TypeVar, cast
+from typing import Any
 
 from common import credits as ledger
 from common.api import SubmitRequest
 from common.api_money import PaymentRequest
+from common.aws.streams import changes
 from common.credits import EntryKind, LedgerEntry
-from common.jobs import Job, JobStatus
+from common.jobs import Job
+from common.outlook import Forecaster
 from common.pacing import Pacer
-from common.payments import Payment, PaymentStatus
+from common.payments import Payment
 from common.ports import User
 from common.routes import Route
 from common.services import (
     AccountsServices,
+    FeedServices,
     PaymentsServices,
+    PushServices,
     StatusServices,
     SubmitServices,
     SweepServices,
@@ -27,18 +30,22 @@ from common.services import (
 )
 from common.settings import (
     AccountsSettings,
+    FeedSettings,
     Package,
     PaymentsSettings,
+    PushSettings,
     StatusSettings,
     SubmitSettings,
     SweepSettings,
     WorkerSettings,
 )
 from common.sizing import SPARE_DELIVERIES, TIMEOUTS
+from common.snapshots import Snapshots
 from functions.payments.start_payment import start_payment
 from functions.submit.submit_job import submit_job
 from functions.sweep.heal_payments import heal_payments
 from functions.worker.generate_image import Again, Delivery, Outcome, generate_image
+from tests.audit import audit, entries_of
 from tests.fakes import (
     CountedIds,
     FakeModel,
@@ -51,7 +58,9 @@ from tests.fakes import (
     MemoryUserStore,
     Message,
 )
+from tests.fakes_feed import MemoryConnections, MemoryWire, one_by_one
 from tests.fakes_money import MERCHANT, FakeGateway, MemoryLedger, MemoryPaymentStore
+from tests.fate import Fate, ProcessDied, mortal
 
 CORE = Route(model="stability.stable-image-core-v1:1", region="us-west-2")
 ULTRA = Route(model="stability.stable-image-ultra-v1:1", region="us-west-2")
@@ -60,52 +69,8 @@ PROMPT = "a lighthouse at dawn"
 CORE_COST = 2
 CREDITS = 50
 SMALL = Package(package="small", credits=20, price_vnd=26_000)
+FEED_VALUES = {"connections_table": "Connections", "feed_api_id": "feed", "feed_stage": "live"}
 LARGE = Package(package="large", credits=400, price_vnd=520_000)
-
-Port = TypeVar("Port")
-
-
-class ProcessDied(BaseException):
-    """The process ended here: nothing in it can catch this."""
-
-
-@dataclass
-class Fate:
-    """Which call of any port the process dies at; each call is noted, `port.method`."""
-
-    at: int | None = None
-    after: bool = False
-    """Die when the call has been made and its answer is on its way, instead of before it."""
-    calls: list[str] = field(default_factory=list)
-
-    def call(self, name: str, method: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-        self.calls.append(name)
-        dies = self.at == len(self.calls)
-        if dies and not self.after:
-            raise ProcessDied(f"before {name}")
-        answer = method(*args, **kwargs)
-        if dies:
-            raise ProcessDied(f"after {name}")
-        return answer
-
-
-class _Mortal:
-    """A port whose every call is noted, and may be the last."""
-
-    def __init__(self, name: str, port: object, fate: Fate) -> None:
-        self._name = name
-        self._port = port
-        self._fate = fate
-
-    def __getattr__(self, method: str) -> Any:
-        real = getattr(self._port, method)
-        name = f"{self._name}.{method}"
-        return lambda *args, **kwargs: self._fate.call(name, real, *args, **kwargs)
-
-
-def mortal(name: str, port: Port, fate: Fate) -> Port:
-    """The port, dying as `fate` has it."""
-    return cast("Port", _Mortal(name, port, fate))
 
 
 class World:
@@ -133,9 +98,12 @@ class World:
         self.queue = MemoryQueue(self.clock, visibility_seconds=TIMEOUTS.visibility_seconds)
         self.images = MemoryImages()
         self.lines = MemoryLines()
+        self.connections = MemoryConnections()
+        self.wire = MemoryWire()
         self.model = model or FakeModel()
         self.fate = Fate()
         self.ids = CountedIds()
+        self.secrets = CountedIds("secret")
         self.dead_letters: list[Message] = []
         self._jobs_values = {
             "home_region": "ap-southeast-1",
@@ -143,6 +111,7 @@ class World:
             "users_table": "Users",
             "ledger_table": "Ledger",
             "images_bucket": "images",
+            "routes_table": "Routes",
             "routes": tuple(routes),
         }
         self.submit_settings = SubmitSettings.model_validate(
@@ -152,7 +121,6 @@ class World:
             {
                 **self._jobs_values,
                 "queue_url": "queue",
-                "routes_table": "Routes",
                 "attempts_max": attempts_max,
                 "slot_wait_seconds_max": TIMEOUTS.slot_wait_seconds_max,
                 "model_read_seconds": TIMEOUTS.model_read_seconds,
@@ -182,9 +150,20 @@ class World:
             settings=self.submit_settings,
             jobs=mortal("jobs", self.jobs, self.fate),
             queue=mortal("queue", self.queue, self.fate),
-            images=self.images,
+            snapshots=self.snapshots(),
             now=self.clock,
             new_id=self.ids,
+            sleep=self.clock.sleep,
+        )
+
+    def snapshots(self) -> Snapshots:
+        """What shows jobs, reading past all faults."""
+        routes = self.worker_settings.routes
+        return Snapshots(
+            images=self.images,
+            forecaster=Forecaster(self.lines, self.jobs, routes=routes, now=self.clock),
+            image_url_seconds=self.submit_settings.image_url_seconds,
+            now=self.clock,
         )
 
     def worker_services(self) -> WorkerServices:
@@ -210,7 +189,32 @@ class World:
         return StatusServices(
             settings=StatusSettings.model_validate(self._jobs_values),
             jobs=mortal("jobs", self.jobs, self.fate),
-            images=self.images,
+            snapshots=self.snapshots(),
+            now=self.clock,
+            sleep=self.clock.sleep,
+        )
+
+    def feed_services(self) -> FeedServices:
+        return FeedServices(
+            settings=FeedSettings.model_validate({**self._jobs_values, **FEED_VALUES}),
+            tickets=mortal("tickets", self.connections, self.fate),
+            sockets=mortal("sockets", self.connections, self.fate),
+            wire=mortal("wire", self.wire, self.fate),
+            jobs=mortal("jobs", self.jobs, self.fate),
+            users=mortal("users", self.users, self.fate),
+            snapshots=self.snapshots(),
+            now=self.clock,
+            new_secret=self.secrets,
+        )
+
+    def push_services(self) -> PushServices:
+        return PushServices(
+            settings=PushSettings.model_validate({**self._jobs_values, **FEED_VALUES}),
+            read=changes,
+            sockets=mortal("sockets", self.connections, self.fate),
+            wire=mortal("wire", self.wire, self.fate),
+            snapshots=self.snapshots(),
+            together=one_by_one,
             now=self.clock,
         )
 
@@ -350,7 +354,7 @@ class World:
 
     def entries(self, user_id: str = "usr_ann") -> list[LedgerEntry]:
         """The user's ledger."""
-        return [entry for entry in self.tables.ledger.values() if entry.user_id == user_id]
+        return entries_of(self.tables, user_id)
 
     def kinds(self, user_id: str = "usr_ann") -> list[EntryKind]:
         """Why the user's credits moved, the welcome left out."""
@@ -359,39 +363,4 @@ class World:
 
     def audit(self) -> None:
         """Every balance is the sum of its entries, which are what jobs and payments say."""
-        for user in self.tables.users.values():
-            entries = self.entries(user.user_id)
-            jobs = [job for job in self.tables.jobs.values() if job.user_id == user.user_id]
-            open_jobs = [job for job in jobs if not job.terminal]
-            assert user.balance.available == sum(entry.available for entry in entries) >= 0
-            assert user.balance.held == sum(entry.held for entry in entries)
-            assert user.balance.held == sum(job.cost for job in open_jobs)
-            assert user.balance.active_jobs == len(open_jobs)
-            for job in jobs:
-                found = sorted(entry.kind for entry in entries if entry.job_id == job.job_id)
-                assert found == sorted(RESOLVED[job.status])
-        for payment in self.tables.payments.values():
-            own = [each for each in self.tables.ledger.values() if each.txn_ref == payment.txn_ref]
-            assert {each.user_id for each in own} <= {payment.user_id}
-            assert [each.kind for each in own].count(EntryKind.TOP_UP) == (
-                payment.status in CREDITED
-            )
-            kept = 0 if payment.status not in CREDITED else payment.credits
-            if payment.status in (PaymentStatus.REFUNDING, PaymentStatus.REFUNDED):
-                assert payment.refund is not None
-                kept -= payment.refund.credits
-            assert sum(each.available for each in own) == kept
-
-
-RESOLVED: dict[JobStatus, list[EntryKind]] = {
-    JobStatus.QUEUED: [EntryKind.HOLD],
-    JobStatus.GENERATING: [EntryKind.HOLD],
-    JobStatus.STALLED: [EntryKind.HOLD],
-    JobStatus.SUCCEEDED: [EntryKind.HOLD, EntryKind.SETTLE],
-    JobStatus.FAILED: [EntryKind.HOLD, EntryKind.RELEASE],
-    JobStatus.CANCELED: [EntryKind.HOLD, EntryKind.RELEASE],
-}
-"""The ledger entries of a job in each state."""
-
-CREDITED = (PaymentStatus.PAID, PaymentStatus.REFUNDING, PaymentStatus.REFUNDED)
-"""Where a payment has topped up."""
+        audit(self.tables)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import boto3
 from botocore.config import Config
 
 if TYPE_CHECKING:
+    from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
     from mypy_boto3_bedrock_runtime import BedrockRuntimeClient
     from mypy_boto3_dynamodb import DynamoDBClient
     from mypy_boto3_s3 import S3Client
@@ -23,6 +25,10 @@ READ_SECONDS = 5
 """For the calls that people wait for; the slowest healthy ones take tens of milliseconds."""
 MODEL_CONNECT_SECONDS = 5
 POOL_CONNECTIONS = 10
+PUSH_SECONDS = 2
+"""How long one push may last, twice: to connect, and to be taken."""
+PUSHES_AT_ONCE = 16
+DOMAIN = "amazonaws.com"
 
 
 @cache
@@ -56,6 +62,30 @@ def sqs(region: str) -> SQSClient:
 def ssm(region: str) -> SSMClient:
     """Parameter Store, with the same limits."""
     return _session().client("ssm", region_name=region, config=_config())
+
+
+@cache
+def sockets(region: str, *, api_id: str, stage: str) -> ApiGatewayManagementApiClient:
+    """A WebSocket API's sockets, tried once and not for long: a push is not worth waiting for.
+
+    Each API has an endpoint of its own, so the usual variable for the service's is read here.
+    """
+    elsewhere = os.environ.get("AWS_ENDPOINT_URL_APIGATEWAYMANAGEMENTAPI")
+    endpoint = (
+        f"{elsewhere}/{api_id}" if elsewhere else f"https://{api_id}.execute-api.{region}.{DOMAIN}"
+    )
+    return _session().client(
+        "apigatewaymanagementapi",
+        region_name=region,
+        endpoint_url=f"{endpoint}/{stage}",
+        config=Config(
+            connect_timeout=PUSH_SECONDS,
+            read_timeout=PUSH_SECONDS,
+            retries={"mode": "standard", "total_max_attempts": 1},
+            max_pool_connections=PUSHES_AT_ONCE,
+            tcp_keepalive=True,
+        ),
+    )
 
 
 @cache

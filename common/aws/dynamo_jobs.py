@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from common.aws.errors import service_errors
 from common.aws.records import (
     balance_from,
+    from_item,
     job_from,
     job_item,
     position,
@@ -18,15 +20,17 @@ from common.aws.records import (
 from common.aws.transactions import Refused, balance_update, entry_put, put_alone, transact
 from common.credits import LedgerEntry, apply
 from common.errors import NotFound, StaleWrite
-from common.jobs import Job, JobStatus
-from common.ports import JobPage
-from common.settings import USER_INDEX
+from common.jobs import TERMINAL, Job, JobStatus
+from common.ports import JobPage, Waiting
+from common.settings import USER_INDEX, WAITING_INDEX
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
 READ_MAX = 200
 """Jobs read for one page at most, however few of them match."""
+WAITING_MAX = 5_000
+"""Queued jobs of one model read at most, about a megabyte: 40 minutes of work at 2 a second."""
 
 
 class DynamoJobStore:
@@ -95,6 +99,22 @@ class DynamoJobStore:
         after: tuple[str, str] | None = None,
     ) -> JobPage:
         """Query the user's jobs by time, newest first, until the page is full or enough is read."""
+        statuses = None if status is None else (status,)
+        return self._page(user_id, limit=limit, statuses=statuses, after=after)
+
+    def active(self, user_id: str, *, limit: int) -> tuple[Job, ...]:
+        """Those of the user's latest jobs that are not terminal."""
+        statuses = tuple(status for status in JobStatus if status not in TERMINAL)
+        return self._page(user_id, limit=limit, statuses=statuses, after=None).jobs
+
+    def _page(
+        self,
+        user_id: str,
+        *,
+        limit: int,
+        statuses: Sequence[JobStatus] | None,
+        after: tuple[str, str] | None,
+    ) -> JobPage:
         query: dict[str, Any] = {
             "TableName": self._jobs_table,
             "IndexName": USER_INDEX,
@@ -103,12 +123,13 @@ class DynamoJobStore:
             "ScanIndexForward": False,
             "Limit": limit,
         }
-        if status is not None:
-            # DynamoDB counts before it filters, so a page of one status reads ahead.
+        if statuses is not None:
+            # DynamoDB counts before it filters, so a page of some statuses reads ahead.
             query["Limit"] = READ_MAX
-            query["FilterExpression"] = "#status = :status"
+            wanted = {f":status{number}": str(status) for number, status in enumerate(statuses)}
+            query["FilterExpression"] = f"#status IN ({', '.join(wanted)})"
             query["ExpressionAttributeNames"] = {"#status": "status"}
-            query["ExpressionAttributeValues"] |= to_item({":status": str(status)})
+            query["ExpressionAttributeValues"] |= to_item(wanted)
         if after is not None:
             query["ExclusiveStartKey"] = to_item(
                 {"user_id": user_id, "created_at": after[0], "job_id": after[1]}
@@ -126,6 +147,26 @@ class DynamoJobStore:
                 return JobPage(tuple(found[:limit]), (time_text(last.created_at), last.job_id))
             if not key or len(found) == limit or read >= READ_MAX:
                 return JobPage(tuple(found), position(key, "job_id"))
+            query["ExclusiveStartKey"] = key
+
+    def waiting(self, model: str) -> Waiting:
+        """Query the queued jobs of the model, by the sparse index that only they are in."""
+        query: dict[str, Any] = {
+            "TableName": self._jobs_table,
+            "IndexName": WAITING_INDEX,
+            "KeyConditionExpression": "waiting = :model",
+            "ExpressionAttributeValues": to_item({":model": model}),
+            "Limit": WAITING_MAX,
+        }
+        found: list[tuple[datetime, str]] = []
+        while True:
+            with service_errors("Reading who waits"):
+                answer = self._client.query(**query)
+            items = map(from_item, answer["Items"])
+            found += [(datetime.fromisoformat(at["created_at"]), at["job_id"]) for at in items]
+            key = answer.get("LastEvaluatedKey")
+            if not key or len(found) >= WAITING_MAX:
+                return Waiting(tuple(found), complete=not key)
             query["ExclusiveStartKey"] = key
 
     def _job_put(

@@ -20,6 +20,8 @@ from common.routes import Route
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
 
+LATENCY = "latency_ms_"
+"""How the attributes begin that keep latencies, each named after its place."""
 TRIES_MAX = 20
 """Looks at a line before something must be wrong with it."""
 
@@ -95,6 +97,16 @@ class DynamoLines:
             return False
         return True
 
+    def observe(self, route: Route, *, place: int, latency_ms: int) -> None:
+        """Keep the latency in an attribute of its own, so that no two workers undo each other."""
+        with service_errors("Keeping a latency"):
+            self._client.update_item(
+                TableName=self._table,
+                Key=to_item({"route": route.name}),
+                UpdateExpression=f"SET {LATENCY}{place} = :ms",
+                ExpressionAttributeValues=to_item({":ms": latency_ms}),
+            )
+
     def _take_if(
         self, route: Route, line: Line, *, earliest_us: int, latest_us: int
     ) -> Slot | Line:
@@ -154,4 +166,5 @@ def _line(values: Mapping[str, Any]) -> Line:
         push_us=int(values.get("push_us", fresh.push_us)),
         slowdown_permille=int(values.get("slowdown_permille", fresh.slowdown_permille)),
         calm_at_us=int(values.get("calm_at_us", fresh.calm_at_us)),
+        latencies_ms=tuple(int(values[name]) for name in values if name.startswith(LATENCY)),
     )

@@ -8,11 +8,12 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from common import http, wiring
-from common.api import Health, JobList, JobView, ModelList, job_view, model_view
+from common.api import Health, JobList, ModelList, model_view
 from common.errors import InvalidRequest, NotFound
-from common.jobs import Job, JobStatus
+from common.jobs import JobStatus
 from common.models.catalogue import find
 from common.observability import count, logger, observed
+from common.wait import wait_for_end
 from functions.status.cancel_job import cancel_job
 
 PAGE_DEFAULT = 20
@@ -25,12 +26,21 @@ app = http.resolver()
 
 @app.get("/jobs/<job_id>")
 def get_job(job_id: str) -> Response[str]:
-    """One job of the user's, or 304 while it is as it was."""
-    user_id = http.user_id(app.current_event)
-    job = services().jobs.get(http.job_id(job_id))
+    """One job of the user's, or 304 while it is as it was; `Prefer: wait=N` waits for its end."""
+    event, given = app.current_event, services()
+    user_id = http.user_id(event)
+    job = given.jobs.get(http.job_id(job_id))
     if job is None or job.user_id != user_id:
         raise NotFound("You have no job of that id.")
-    return http.job_answer(HTTPStatus.OK, _view(job), seen=http.if_none_match(app.current_event))
+    wait = http.wait_preferred(event)
+    job = wait_for_end(job, seconds=wait, jobs=given.jobs, now=given.now, sleep=given.sleep)
+    return http.job_answer(
+        HTTPStatus.OK,
+        given.snapshots.of(job),
+        now=given.now(),
+        seen=http.if_none_match(event),
+        waited=wait,
+    )
 
 
 @app.get("/jobs")
@@ -44,7 +54,7 @@ def get_jobs() -> Response[str]:
         status=_status(http.query_text(event, "status")),
         after=http.read_cursor(http.query_text(event, "cursor")),
     )
-    views = [_view(job) for job in page.jobs]
+    views = [services().snapshots.of(job) for job in page.jobs]
     return http.answer(
         HTTPStatus.OK, JobList(jobs=views, next_cursor=http.write_cursor(page.next_key))
     )
@@ -58,7 +68,7 @@ def delete_job(job_id: str) -> Response[str]:
     job = cancel_job(http.job_id(job_id), user_id=user_id, jobs=given.jobs, now=given.now())
     logger.info("canceled", job_id=job_id, user_id=user_id)
     count("JobsCanceled")
-    return http.job_answer(HTTPStatus.OK, _view(job))
+    return http.job_answer(HTTPStatus.OK, given.snapshots.of(job), now=given.now())
 
 
 @app.get("/models")
@@ -96,16 +106,6 @@ def get_docs() -> Response[str]:
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Lambda's entry point."""
     return app.resolve(event, context)
-
-
-def _view(job: Job) -> JobView:
-    given = services()
-    return job_view(
-        job,
-        sign=given.images.url,
-        now=given.now(),
-        image_url_seconds=given.settings.image_url_seconds,
-    )
 
 
 def _status(text: str | None) -> JobStatus | None:

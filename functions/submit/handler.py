@@ -8,8 +8,9 @@ from typing import Any
 from aws_lambda_powertools.event_handler import Response
 
 from common import http, wiring
-from common.api import SubmitRequest, job_view
+from common.api import SubmitRequest
 from common.observability import count, logger, observed
+from common.wait import wait_for_end
 from functions.submit.submit_job import submit_job
 
 services = wiring.submit_services
@@ -22,7 +23,6 @@ def post_job() -> Response[str]:
     given = services()
     event = app.current_event
     user_id = http.user_id(event)
-    now = given.now()
     job = submit_job(
         http.read_body(SubmitRequest, event),
         user_id=user_id,
@@ -31,17 +31,14 @@ def post_job() -> Response[str]:
         queue=given.queue,
         routes=given.settings.routes,
         active_jobs_max=given.settings.active_jobs_max,
-        now=now,
+        now=given.now(),
     )
     logger.info("submitted", job_id=job.job_id, user_id=user_id, status=job.status)
     count("JobsSubmitted")
-    view = job_view(
-        job,
-        sign=given.images.url,
-        now=now,
-        image_url_seconds=given.settings.image_url_seconds,
-    )
-    return http.job_answer(HTTPStatus.ACCEPTED, view)
+    wait = http.wait_preferred(event)
+    job = wait_for_end(job, seconds=wait, jobs=given.jobs, now=given.now, sleep=given.sleep)
+    view = given.snapshots.of(job)
+    return http.job_answer(HTTPStatus.ACCEPTED, view, now=given.now(), waited=wait)
 
 
 @observed

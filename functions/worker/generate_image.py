@@ -1,14 +1,16 @@
-"""Work on one delivery of one job: claim, wait for a slot, generate, store, settle.
+"""Work on one delivery of one job: take a slot, claim, generate in it, store, settle.
 
 A crash between any two steps leaves a state that the same message finishes: a claim lapses with its
 lease, a stored image is found instead of being paid for again, and a job is resolved once, since
-the write that resolves it holds only over the version that this worker claimed.
+the write that resolves it holds only over the version that this worker claimed. The slot is taken
+before the claim is written, so that the job's owner can be told when the model starts; should
+another worker turn out to have the job, a start of the quota is lost, and nothing else.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from common import credits as ledger
 from common import jobs as lifecycle
@@ -26,6 +28,7 @@ from common.models.answers import png_size
 from common.models.catalogue import find
 from common.models.spec import ModelSpec
 from common.observability import count, logger, seconds
+from common.pacing import US, Slot
 from common.retries import model_retrying, redelivery_seconds
 from common.routes import Route, serving
 from common.services import WorkerServices
@@ -60,6 +63,22 @@ class Again:
 
 
 Outcome = Done | Again
+
+
+@dataclass(slots=True)
+class _Plan:
+    """Which model is called, on which routes, and the slot for it."""
+
+    spec: ModelSpec
+    routes: tuple[Route, ...]
+    slot: Slot
+    began: datetime | None = None
+    """When the start in that slot was; None while it is to come."""
+
+    @property
+    def starts_at(self) -> datetime:
+        """When the slot is, unless the line is pushed."""
+        return datetime.fromtimestamp(self.slot.start_us / US, UTC)
 
 
 def generate_image(delivery: Delivery, worker: WorkerServices) -> Outcome:
@@ -101,11 +120,17 @@ def _work(job: Job, claimed: Job, delivery: Delivery, worker: WorkerServices) ->
     if image is None and died and claimed.attempts > worker.settings.attempts_max:
         last = job.error or JobError(code="worker_died", message="No worker lived to finish it.")
         return _stall(job, last, delivery, worker)
+    try:
+        plan = None if image else _plan(job, worker)
+    except Unavailable as error:
+        return _later(delivery, error.retry_after_seconds, worker)
+    if plan is not None:
+        claimed = replace(claimed, starts_at=plan.starts_at)
     worker.jobs.save(claimed)
     if job.started_at is None:
         seconds("QueueWait", (worker.now() - job.created_at).total_seconds())
     try:
-        stored = image or _generate(claimed, worker)
+        stored = image or _generate(claimed, plan, worker)
     except Permanent as error:
         return _fail(claimed, JobError(code=error.code, message=error.message), worker)
     except Unavailable as error:
@@ -116,26 +141,33 @@ def _work(job: Job, claimed: Job, delivery: Delivery, worker: WorkerServices) ->
     now = worker.now()
     succeeded = lifecycle.succeed(claimed, image=stored, now=now)
     worker.jobs.save(succeeded, entry=ledger.settle(succeeded, now=now))
+    if plan is not None and plan.began is not None:
+        worker.pacer.took(plan.slot, seconds=(now - plan.began).total_seconds())
     logger.info("succeeded", job_id=job.job_id, user_id=job.user_id, attempts=claimed.attempts)
     count("JobsSucceeded")
     return Done()
 
 
-def _generate(job: Job, worker: WorkerServices) -> Image:
-    """Call the model in a slot of its own, again if that may help, and store the image."""
+def _plan(job: Job, worker: WorkerServices) -> _Plan | None:
+    """A slot for the job's model, or None where no route serves that any more."""
     spec = find(job.request.model)
     routes = serving(worker.settings.routes, job.request.model)
     if spec is None or not routes:
+        return None
+    return _Plan(spec, routes, worker.pacer.take(routes))
+
+
+def _generate(job: Job, plan: _Plan | None, worker: WorkerServices) -> Image:
+    """Call the model in a slot of its own, again if that may help, and store the image."""
+    if plan is None:
         raise Permanent("No route serves this model any more.", code="model_not_served")
-    body = spec.wire.body(job.request, spec.sizes[job.request.aspect_ratio])
-    content = _call_again(spec, routes, body, worker)
+    body = plan.spec.wire.body(job.request, plan.spec.sizes[job.request.aspect_ratio])
+    content = _call_again(plan, body, worker)
     size = png_size(content)
     return worker.images.put(image_key(job), content, width=size.width, height=size.height)
 
 
-def _call_again(
-    spec: ModelSpec, routes: tuple[Route, ...], body: dict[str, object], worker: WorkerServices
-) -> bytes:
+def _call_again(plan: _Plan, body: dict[str, object], worker: WorkerServices) -> bytes:
     """Call the model, up to three times.
 
     A failure before a start that was not to be had is what is raised: the model was reached, so the
@@ -145,7 +177,7 @@ def _call_again(
 
     def once() -> bytes:
         try:
-            return _call(spec, routes, body, worker)
+            return _call(plan, body, worker)
         except ModelFailed as error:
             failures.append(error)
             raise
@@ -158,26 +190,25 @@ def _call_again(
         raise
 
 
-def _call(
-    spec: ModelSpec, routes: tuple[Route, ...], body: dict[str, object], worker: WorkerServices
-) -> bytes:
-    slot = worker.pacer.take(routes)
-    began = worker.now()
+def _call(plan: _Plan, body: dict[str, object], worker: WorkerServices) -> bytes:
+    if plan.began is not None:
+        plan.slot = worker.pacer.take(plan.routes)
+    began = plan.began = worker.now()
 
     def wait() -> None:
         nonlocal began
-        worker.pacer.wait(slot)
-        began = worker.now()
+        worker.pacer.wait(plan.slot)
+        began = plan.began = worker.now()
 
     try:
-        answer = worker.models.invoke(slot.route, body, wait=wait)
+        answer = worker.models.invoke(plan.slot.route, body, wait=wait)
     except ModelThrottled:
         count("ModelThrottled")
-        worker.pacer.throttled(slot)
+        worker.pacer.throttled(plan.slot)
         raise
-    worker.pacer.succeeded(slot)
+    worker.pacer.succeeded(plan.slot)
     seconds("ModelLatency", (worker.now() - began).total_seconds())
-    return spec.wire.image(answer)
+    return plan.spec.wire.image(answer)
 
 
 def _fail(claimed: Job, error: JobError, worker: WorkerServices) -> Outcome:

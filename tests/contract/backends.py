@@ -16,7 +16,7 @@ from botocore.config import Config
 from common.aws.records import entry_from, to_item
 from common.credits import LedgerEntry
 from common.ports import Granter, JobStore, LedgerReader, PaymentStore, UserStore
-from common.settings import DUE_INDEX, EMAIL_INDEX, TIME_INDEX, USER_INDEX
+from common.settings import DUE_INDEX, EMAIL_INDEX, TIME_INDEX, USER_INDEX, WAITING_INDEX
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -40,6 +40,7 @@ JOBS_TABLE = "Jobs"
 LEDGER_TABLE = "Ledger"
 PAYMENTS_TABLE = "Payments"
 ROUTES_TABLE = "Routes"
+CONNECTIONS_TABLE = "Connections"
 BUCKET = "contract-images"
 VISIBILITY_SECONDS = 30
 
@@ -108,7 +109,12 @@ class Aws:
     def create(self) -> None:
         """Make the tables and the bucket, with the keys and indexes of `infra/storage.py`."""
         self._table(USERS_TABLE, ["user_id"], Index(EMAIL_INDEX, ["email"]))
-        self._table(JOBS_TABLE, ["job_id"], Index(USER_INDEX, ["user_id", "created_at"]))
+        self._table(
+            JOBS_TABLE,
+            ["job_id"],
+            Index(USER_INDEX, ["user_id", "created_at"]),
+            Index(WAITING_INDEX, ["waiting", "created_at"], projection="KEYS_ONLY"),
+        )
         self._table(
             LEDGER_TABLE,
             ["user_id", "entry_id"],
@@ -121,6 +127,7 @@ class Aws:
             Index(DUE_INDEX, ["due", "due_at"], projection="KEYS_ONLY"),
         )
         self._table(ROUTES_TABLE, ["route"])
+        self._table(CONNECTIONS_TABLE, ["connection_id"], Index(USER_INDEX, ["user_id"]))
         self.s3.create_bucket(
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}
         )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 
@@ -236,3 +237,61 @@ def test_an_idle_line_is_started_once(lines: LineStore, route: Route) -> None:
     starts = sorted(slot.start_us for slot in answers if isinstance(slot, Slot))
     interval = interval_us(route, UNSLOWED)
     assert starts == [later + number * interval for number in range(8)]
+
+
+def test_latencies_are_kept_and_the_rest_of_the_line_is_as_it_was(
+    lines: LineStore, route: Route
+) -> None:
+    take(lines, route)
+    lines.push(route, by_us=7)
+    before = read(lines, route)
+    for place, latency_ms in ((0, 5_000), (31, 6_000), (4, 5_000)):
+        lines.observe(route, place=place, latency_ms=latency_ms)
+    after = read(lines, route)
+    assert sorted(after.latencies_ms) == [5_000, 5_000, 6_000]
+    assert replace(after, latencies_ms=()) == before
+
+
+def test_a_latency_replaces_the_one_at_its_place(lines: LineStore, route: Route) -> None:
+    for latency_ms in (5_000, 6_000, 7_000):
+        lines.observe(route, place=3, latency_ms=latency_ms)
+    lines.observe(route, place=4, latency_ms=1_000)
+    assert sorted(read(lines, route).latencies_ms) == [1_000, 7_000]
+
+
+def test_latencies_outlast_whatever_becomes_of_the_line(lines: LineStore, route: Route) -> None:
+    lines.observe(route, place=3, latency_ms=5_000)
+    take(lines, route)
+    take(lines, route)
+    lines.push(route, by_us=7)
+    seen = read(lines, route)
+    assert lines.adapt(route, seen=seen, wanted=slowed(seen, now_us=NOW))
+    take(lines, route, now=NOW + 3600 * US, latest=NOW + 7200 * US)
+    assert read(lines, route).latencies_ms == (5_000,)
+
+
+def test_a_line_that_has_only_a_latency_is_fresh(lines: LineStore, route: Route) -> None:
+    lines.observe(route, place=0, latency_ms=5_000)
+    assert read(lines, route) == Line(latencies_ms=(5_000,))
+    seen = read(lines, route)
+    slot = take(lines, route)
+    assert (slot.start_us, slot.push_us, slot.slowdown_permille) == (NOW, 0, UNSLOWED)
+    assert lines.adapt(route, seen=seen, wanted=slowed(seen, now_us=NOW))
+
+
+def test_routes_keep_their_own_latencies(lines: LineStore, route: Route) -> None:
+    other = Route(model=route.model, region="us-east-1", rate_per_second=1)
+    lines.observe(route, place=0, latency_ms=5_000)
+    lines.observe(other, place=0, latency_ms=6_000)
+    found = lines.read([route, other])
+    assert found[route.name].latencies_ms == (5_000,)
+    assert found[other.name].latencies_ms == (6_000,)
+
+
+@on_threads
+def test_latencies_kept_at_once_do_not_undo_each_other(lines: LineStore, route: Route) -> None:
+    answers = at_once(
+        [partial(lines.observe, route, place=place, latency_ms=place) for place in range(16)]
+    )
+    assert raised(answers) == []
+    assert sorted(read(lines, route).latencies_ms) == list(range(16))

@@ -31,6 +31,7 @@ from tests.fakes import START
 
 OUTPUTS = Outputs(
     ApiUrl="",
+    FeedUrl="",
     UserPoolId="",
     UserPoolClientId="",
     HomeRegion="",

@@ -16,11 +16,11 @@ import httpx
 from common.vnpay import Merchant
 from common.vnpay_codes import RspCode
 from sandbox.clients import client_settings
-from tests.e2e.conftest import Sandbox, SignedIn
 from tests.e2e.shop import buy, top_ups, wait_for
 from tests.e2e.test_pipeline import WELCOME_CREDITS, balance
 from tests.e2e.vnpay import Vnpay
 from tests.hostile_ipn import hostile_queries
+from tests.product import Sandbox, SignedIn
 
 QUERIES = 10_000
 CALLERS = 6

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 from common.settings import EMAIL_INDEX, USER_INDEX
 from sandbox.clients import client_settings
 from sandbox.environment import ACCOUNT
-from tests.e2e.conftest import Sandbox, SignedIn
+from tests.product import Sandbox, SignedIn
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -14,11 +14,11 @@ import pytest
 from PIL import Image
 
 from sandbox.places import REPOSITORY, Places
-from sandbox.ports import free_ports
+from sandbox.ports import PORTS, free_ports
 from sandbox.processes import alive
 from sandbox.run import stop_parts
 from sandbox.state import State, read
-from tests.e2e.conftest import Sandbox
+from tests.product import FIRST_PORT, Sandbox
 
 READY_SECONDS_MAX = 60
 
@@ -102,7 +102,7 @@ def test_generate_says_in_one_sentence_what_was_refused(sandbox: Sandbox, tmp_pa
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_up_stops_everything_on_a_signal(home: Path, ending: signal.Signals) -> None:
     with subprocess.Popen(
-        [REPOSITORY / "bin" / "imagify", "up", "--port", str(free_ports())],
+        [REPOSITORY / "bin" / "imagify", "up", "--port", str(free_ports(FIRST_PORT + PORTS))],
         env=os.environ | {"IMAGIFY_STATE_DIR": str(home)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
@@ -118,7 +118,7 @@ def test_up_stops_everything_on_a_signal(home: Path, ending: signal.Signals) -> 
 
 
 def test_up_after_a_kill_clears_what_was_left(home: Path) -> None:
-    port = str(free_ports())
+    port = str(free_ports(FIRST_PORT + PORTS))
     with subprocess.Popen(
         [REPOSITORY / "bin" / "imagify", "up", "--port", port],
         env=os.environ | {"IMAGIFY_STATE_DIR": str(home)},

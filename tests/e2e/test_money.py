@@ -14,10 +14,10 @@ import pytest
 
 from sandbox.environment import for_aws
 from sandbox.places import REPOSITORY
-from tests.e2e.conftest import Sandbox, SignedIn
 from tests.e2e.shop import SMALL_CREDITS, SMALL_VND, Sweep, buy, entries, top_ups, wait_for
 from tests.e2e.test_pipeline import WELCOME_CREDITS, balance, follow, submit
 from tests.e2e.vnpay import Vnpay
+from tests.product import Sandbox, SignedIn
 
 COST = 2
 

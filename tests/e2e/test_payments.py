@@ -13,10 +13,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.e2e.conftest import Sandbox, SignedIn
 from tests.e2e.shop import SMALL_CREDITS, SMALL_VND, Sweep, buy, top_ups, wait_for
 from tests.e2e.test_pipeline import WELCOME_CREDITS, balance
 from tests.e2e.vnpay import Vnpay
+from tests.product import Sandbox, SignedIn
 
 
 @pytest.mark.parametrize(
@@ -29,15 +29,23 @@ from tests.e2e.vnpay import Vnpay
     ],
 )
 def test_every_button_of_the_pay_page_ends_in_a_state_that_the_api_tells(
-    api: httpx.Client, vnpay: Vnpay, outcome: str, status: str, code: str | None
+    api: httpx.Client,
+    vnpay: Vnpay,
+    sandbox: Sandbox,
+    *,
+    outcome: str,
+    status: str,
+    code: str | None,
 ) -> None:
     payment = buy(api)
 
     back = vnpay.choose(payment["urls"]["pay"], outcome)
-    page = httpx.get(back, trust_env=False)
+    answer = httpx.get(back, trust_env=False)
     ended = wait_for(api, payment, status)
 
-    assert page.status_code == 200
+    assert answer.status_code == 303
+    query = f"txn_ref={payment['txn_ref']}&outcome={status}"
+    assert answer.headers["Location"] == f"{sandbox.state.page_url}?{query}"
     assert (ended["terminal"], ended["error"] and ended["error"]["code"]) == (True, code)
     assert ended["urls"]["pay"] is None
     assert top_ups(api) == ([SMALL_CREDITS] if status == "paid" else [])
@@ -166,8 +174,10 @@ def test_fifty_identical_ipns_at_once_with_queries_and_returns_top_up_once(
         answer = httpx.get(
             f"{sandbox.api_url}/payments/vnpay/{path}?{query}", timeout=60, trust_env=False
         )
+        if path == "return":
+            return answer.headers["Location"]
         answer.raise_for_status()
-        return str(answer.json()["RspCode"]) if path == "ipn" else "page"
+        return str(answer.json()["RspCode"])
 
     calls: list[Callable[[], object]] = [
         *[partial(call, "ipn")] * 50,
@@ -180,7 +190,8 @@ def test_fifty_identical_ipns_at_once_with_queries_and_returns_top_up_once(
     said = Counter(answers[:50])
     assert set(said) <= {"00", "02", "99"}, said
     assert said["99"] <= 5, "conflicts that VNPAY would send again"
-    assert answers[50:60] == ["page"] * 10
+    page = f"{sandbox.state.page_url}?txn_ref={payment['txn_ref']}&outcome=paid"
+    assert answers[50:60] == [page] * 10
     assert top_ups(api) == [SMALL_CREDITS]
     assert balance(api) == {"available": WELCOME_CREDITS + SMALL_CREDITS, "held": 0}
 

@@ -14,7 +14,7 @@ import pytest
 from benchmarks.burst import JOBS, burst
 from infra.config import Config
 from sandbox.clients import client_settings
-from tests.e2e.conftest import MODEL_LATENCY_SECONDS, Sandbox, SignedIn
+from tests.product import MODEL_LATENCY_SECONDS, Sandbox, SignedIn
 
 END_SECONDS_MAX = 90
 WELCOME_CREDITS = Config().welcome_credits

@@ -18,8 +18,8 @@ from common.routes import Route
 from functions.submit.submit_job import submit_job
 from sandbox.clients import client_settings
 from tests.contract.backends import at_once, raised
-from tests.e2e.conftest import Sandbox
 from tests.fakes import START, ManualClock, MemoryQueue
+from tests.product import Sandbox
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

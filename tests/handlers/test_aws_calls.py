@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 
+from common.outlook import FRESH_SECONDS
 from functions.accounts import handler as accounts
 from functions.status import handler as status
 from functions.submit import handler as submit
@@ -14,15 +16,21 @@ from functions.worker import handler as worker
 from tests.handlers.calls import Context, event
 from tests.handlers.wired import call
 
+OUTLOOK_CALLS = [
+    "Query",  # who waits
+    "BatchGetItem",  # the lines
+]
+"""What tells how a job stands that is not over."""
 SUBMIT_CALLS = ["TransactWriteItems", "SendMessage"]
 WORKER_CALLS = [
     "GetItem",  # the job
-    "PutItem",  # the claim
     "UpdateItem",  # the slot; a line's first use …
     "UpdateItem",  # … is one more
+    "PutItem",  # the claim
     "InvokeModel",
     "PutObject",
     "TransactWriteItems",  # the settlement
+    "UpdateItem",  # the latency
 ]
 
 
@@ -31,6 +39,7 @@ def job_id(user_id: str, calls: list[str]) -> str:
     """A job that was submitted."""
     body = json.loads(call("post_jobs", user_id)["body"])
     calls.clear()
+    time.sleep(FRESH_SECONDS)  # what the submit read of lines and places is used again until then
     submitted: str = body["job_id"]
     return submitted
 
@@ -50,9 +59,13 @@ def look(job_id: str, user_id: str, name: str = "get_job") -> dict[str, Any]:
     return status.handler(sent, Context())
 
 
-def test_a_submit_makes_two_calls(calls: list[str], user_id: str) -> None:
-    assert call("post_jobs", user_id)["statusCode"] == 202
-    assert calls == SUBMIT_CALLS
+def test_a_submit_makes_two_calls_and_two_to_tell_of_the_wait(
+    calls: list[str], user_id: str
+) -> None:
+    answer = call("post_jobs", user_id)
+    assert answer["statusCode"] == 202
+    assert json.loads(answer["body"])["queue"]["position"] == 1
+    assert calls == [*SUBMIT_CALLS, *OUTLOOK_CALLS]
 
 
 def test_a_submit_that_is_refused_for_its_body_makes_no_call(
@@ -64,11 +77,11 @@ def test_a_submit_that_is_refused_for_its_body_makes_no_call(
     assert calls == []
 
 
-def test_the_same_again_makes_two_calls_while_the_job_is_queued(
+def test_the_same_again_makes_the_same_calls_while_the_job_is_queued(
     calls: list[str], user_id: str, job_id: str
 ) -> None:
     assert json.loads(call("post_jobs", user_id)["body"])["job_id"] == job_id
-    assert calls == SUBMIT_CALLS
+    assert calls == [*SUBMIT_CALLS, *OUTLOOK_CALLS]
 
 
 def test_the_same_again_makes_one_call_when_the_job_is_over(
@@ -80,9 +93,20 @@ def test_the_same_again_makes_one_call_when_the_job_is_over(
     assert calls == ["TransactWriteItems"]
 
 
-def test_a_look_at_a_job_is_one_call(calls: list[str], user_id: str, job_id: str) -> None:
+def test_a_look_at_a_queued_job_is_one_call_and_two_to_tell_of_the_wait(
+    calls: list[str], user_id: str, job_id: str
+) -> None:
     assert look(job_id, user_id)["statusCode"] == 200
-    assert calls == ["GetItem"]
+    assert calls == ["GetItem", *OUTLOOK_CALLS]
+
+
+def test_a_crowd_of_looks_asks_who_waits_once(calls: list[str], user_id: str, job_id: str) -> None:
+    began = time.monotonic()
+    for _look in range(4):
+        look(job_id, user_id)
+    looked_again = (time.monotonic() - began) // FRESH_SECONDS
+    assert calls.count("GetItem") == 4
+    assert calls.count("Query") == calls.count("BatchGetItem") <= 1 + looked_again
 
 
 def test_a_look_at_a_finished_job_is_one_call_and_its_url_costs_none(
@@ -96,9 +120,19 @@ def test_a_look_at_a_finished_job_is_one_call_and_its_url_costs_none(
     assert calls == ["GetItem"]
 
 
-def test_a_list_is_one_call(calls: list[str], user_id: str, job_id: str) -> None:
+def test_a_list_is_one_call_and_two_for_those_who_wait(
+    calls: list[str], user_id: str, job_id: str
+) -> None:
     (job,) = json.loads(call("get_jobs", user_id)["body"])["jobs"]
     assert job["job_id"] == job_id
+    assert calls == ["Query", *OUTLOOK_CALLS]
+
+
+def test_a_list_of_what_is_over_is_one_call(calls: list[str], user_id: str, job_id: str) -> None:
+    work(job_id)
+    calls.clear()
+    (job,) = json.loads(call("get_jobs", user_id)["body"])["jobs"]
+    assert job["status"] == "succeeded"
     assert calls == ["Query"]
 
 

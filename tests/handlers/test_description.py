@@ -22,6 +22,7 @@ from common.errors import (
 from common.models.catalogue import find
 from common.openapi import OPERATIONS
 from functions.accounts import handler as accounts
+from functions.feed import handler as feed
 from functions.payments import handler as payments
 from functions.status import handler as status
 from functions.submit import handler as submit
@@ -127,7 +128,7 @@ def handled() -> set[tuple[str, str]]:
     """Each method and path of the resolvers."""
     return {
         (route.method.lower(), re.sub(r"<(\w+)>", r"{\1}", route.path))
-        for app in (submit.app, status.app, accounts.app, payments.app)
+        for app in (submit.app, status.app, accounts.app, payments.app, feed.app)
         for route in (*app._static_routes, *app._dynamic_routes)
     }
 

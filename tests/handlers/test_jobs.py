@@ -12,8 +12,9 @@ from common.credits import EntryKind
 from common.errors import ModelTimedOut, ServiceFailed, StaleWrite
 from common.jobs import JobStatus
 from tests.fakes import REFUSAL, FakeModel, MemoryJobStore
+from tests.fate import ProcessDied
 from tests.handlers.calls import Answer, Api
-from tests.world import CORE_COST, CREDITS, PROMPT, ProcessDied
+from tests.world import CORE_COST, CREDITS, PROMPT
 
 JOB_ID = "job_5e247afc3034f9f6653987e996f3283d"
 UNKNOWN = "job_" + "0" * 32

@@ -23,12 +23,14 @@ from common.services import WorkerServices
 from common.settings import PACKAGES
 from common.sizing import TIMEOUTS
 from functions.accounts import handler as accounts
+from functions.feed import handler as feed
 from functions.payments import handler as payments
 from functions.status import handler as status
 from functions.submit import handler as submit
 from functions.worker import handler as worker
 from tests.contract.backends import (
     BUCKET,
+    CONNECTIONS_TABLE,
     JOBS_TABLE,
     LEDGER_TABLE,
     PAYMENTS_TABLE,
@@ -50,6 +52,8 @@ WIRED = (
     wiring.payments_services,
     wiring.sweep_services,
     wiring.worker_services,
+    wiring.feed_services,
+    wiring.push_services,
 )
 CLIENTS = (
     clients.dynamodb,
@@ -57,8 +61,10 @@ CLIENTS = (
     clients.s3,
     clients.ssm,
     clients.bedrock_runtime,
+    clients.sockets,
 )
 PARAMETER = "/imagify/vnpay"
+FEED_API, FEED_STAGE = "feed000000", "live"
 
 
 def forget() -> None:
@@ -86,6 +92,9 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
             "PACKAGES": PACKAGES.dump_json((SMALL,)).decode(),
             "PAGE_URL": "",
             "ROUTES_TABLE": ROUTES_TABLE,
+            "CONNECTIONS_TABLE": CONNECTIONS_TABLE,
+            "FEED_API_ID": FEED_API,
+            "FEED_STAGE": FEED_STAGE,
             "IMAGES_BUCKET": BUCKET,
             "QUEUE_URL": aws.new_queue("jobs"),
             "ROUTES": ROUTES.dump_json((CORE,)).decode(),
@@ -101,6 +110,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
             clients.s3(REGION),
             clients.ssm(REGION),
             clients.bedrock_runtime(CORE.region, TIMEOUTS.model_read_seconds),
+            clients.sockets(REGION, api_id=FEED_API, stage=FEED_STAGE),
         )
         _keep_account(made[3])
         made[4].meta.events.register("before-send.bedrock-runtime.InvokeModel", _answering)
@@ -165,6 +175,7 @@ HANDLERS = {
     "post_jobs": submit.handler,
     **dict.fromkeys(("get_me", "get_ledger"), accounts.handler),
     **dict.fromkeys(("post_payments", "get_payments"), payments.handler),
+    "post_tickets": feed.handler,
 }
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 Json = dict[str, Any]
-FUNCTIONS = ("submit", "worker", "status", "accounts", "payments", "sweep")
+FUNCTIONS = ("submit", "worker", "status", "accounts", "payments", "sweep", "feed", "push")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,21 @@ class Template:
         functions = self.of_type("AWS::Lambda::Function").values()
         (found,) = (f for f in functions if f["Handler"] == f"functions.{name}.handler.handler")
         return found
+
+    def sources(self, name: str) -> list[Json]:
+        """What brings events to `functions/<name>`: its event source mappings."""
+        mappings = self.of_type("AWS::Lambda::EventSourceMapping").values()
+        functions = self.of_type("AWS::Lambda::Function")
+        return [
+            mapping
+            for mapping in mappings
+            if functions[self.text(mapping["FunctionName"])] is self.function(name)
+        ]
+
+    def routes(self, api: str) -> dict[str, Json]:
+        """The routes of an API, by their keys."""
+        routes = self.of_type("AWS::ApiGatewayV2::Route").values()
+        return {route["RouteKey"]: route for route in routes if self.text(route["ApiId"]) == api}
 
     def environment(self, name: str) -> dict[str, str]:
         """The function's variables; what only AWS knows is named by its construct."""

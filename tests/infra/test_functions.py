@@ -4,11 +4,14 @@ import importlib
 
 import pytest
 
+from common.aws import clients
 from common.routes import Route
 from common.settings import (
     AccountsSettings,
+    FeedSettings,
     Package,
     PaymentsSettings,
+    PushSettings,
     Settings,
     StatusSettings,
     SubmitSettings,
@@ -17,9 +20,10 @@ from common.settings import (
 )
 from common.sizing import TIMEOUTS, worker_concurrency
 from common.vnpay_gateway import CONNECT_SECONDS, READ_SECONDS
+from common.wait import WAIT_SECONDS_MAX
 from functions.sweep.heal_payments import QUESTION_SECONDS_MAX
 from infra.config import DEFAULT_PACKAGES
-from infra.functions import environment
+from infra.function import environment
 from tests.infra.conftest import ONE_PACKAGE, TWO_ROUTES
 from tests.infra.template import FUNCTIONS, Template
 
@@ -30,6 +34,8 @@ SETTINGS: dict[str, type[Settings]] = {
     "accounts": AccountsSettings,
     "payments": PaymentsSettings,
     "sweep": SweepSettings,
+    "feed": FeedSettings,
+    "push": PushSettings,
 }
 POWERTOOLS = {
     "POWERTOOLS_SERVICE_NAME",
@@ -130,10 +136,14 @@ def test_timeouts_nest(aws: Template) -> None:
 
 def test_no_function_outlasts_its_caller(aws: Template) -> None:
     api_gateway_seconds, cognito_seconds = 30, 5
-    assert aws.function("submit")["Timeout"] < api_gateway_seconds
-    assert aws.function("status")["Timeout"] < api_gateway_seconds
-    assert aws.function("payments")["Timeout"] < api_gateway_seconds
+    for name in ("submit", "status", "payments", "feed"):
+        assert aws.function(name)["Timeout"] < api_gateway_seconds
     assert aws.function("accounts")["Timeout"] <= cognito_seconds
+
+
+@pytest.mark.parametrize("name", ["submit", "status"])
+def test_who_waits_for_a_jobs_end_has_time_left_to_answer(aws: Template, name: str) -> None:
+    assert aws.function(name)["Timeout"] >= WAIT_SECONDS_MAX + clients.READ_SECONDS
 
 
 def test_a_sweep_is_over_when_the_next_begins_and_can_ask_more_than_once(aws: Template) -> None:
@@ -143,7 +153,7 @@ def test_a_sweep_is_over_when_the_next_begins_and_can_ask_more_than_once(aws: Te
 
 
 def test_one_message_a_batch_and_only_failed_ones_come_back(aws: Template) -> None:
-    source = aws.one("AWS::Lambda::EventSourceMapping")
+    (source,) = aws.sources("worker")
     assert aws.text(source["EventSourceArn"]) == "Queue/Jobs.Arn"
     assert aws.text(source["FunctionName"]) == "Functions/Worker"
     assert source["BatchSize"] == 1
@@ -151,7 +161,7 @@ def test_one_message_a_batch_and_only_failed_ones_come_back(aws: Template) -> No
 
 
 def test_concurrency_is_littles_law_for_pollers_and_workers_alike(aws: Template) -> None:
-    source = aws.one("AWS::Lambda::EventSourceMapping")
+    (source,) = aws.sources("worker")
     assert source["ScalingConfig"]["MaximumConcurrency"] == 2 * 14
     assert aws.function("worker")["ReservedConcurrentExecutions"] == 2 * 14
 
@@ -165,7 +175,7 @@ def test_only_the_worker_may_send_to_the_queue_that_feeds_it(aws: Template) -> N
 def test_a_second_route_adds_workers(two_routes: Template) -> None:
     expected = worker_concurrency([Route.model_validate(route) for route in TWO_ROUTES])
     assert expected == 42  # 2 × 14 + 1.5 × 9, rounded up
-    source = two_routes.one("AWS::Lambda::EventSourceMapping")
+    (source,) = two_routes.sources("worker")
     assert source["ScalingConfig"]["MaximumConcurrency"] == expected
     assert two_routes.function("worker")["ReservedConcurrentExecutions"] == expected
 

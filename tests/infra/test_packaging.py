@@ -26,7 +26,9 @@ sys.dont_write_bytecode = True
 for name in sys.argv[2:]:
     assert callable(importlib.import_module(f"functions.{name}.handler").handler), name
 import boto3
-for service in ("bedrock-runtime", "dynamodb", "s3", "sqs", "ssm"):  # what common.aws.clients makes
+for service in (  # what common.aws.clients makes
+    "apigatewaymanagementapi", "bedrock-runtime", "dynamodb", "s3", "sqs", "ssm"
+):
     boto3.client(service, region_name="ap-southeast-1")
 outside = {
     module.__file__

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from infra.functions import TRACING_REASON
+from infra.feed import STREAMS_REASON
+from infra.function import TRACING_REASON
 from tests.infra.template import FUNCTIONS, Template
 
 JOBS = "Storage/Jobs.Arn"
@@ -19,7 +20,20 @@ QUEUE = "Queue/Jobs.Arn"
 CORE = "arn:aws:bedrock:us-west-2::foundation-model/stability.stable-image-core-v1:1"
 TITAN = "arn:aws:bedrock:eu-west-1::foundation-model/amazon.titan-image-generator-v2:0"
 
+CONNECTIONS = "Storage/Connections.Arn"
+SOCKETS = "arn:aws:execute-api:ap-southeast-1:AWS::AccountId:Feed/Sockets/live/{}/@connections/*"
+OUTLOOK = {
+    f"{JOBS}/index/WaitingIndex": {"dynamodb:Query"},
+    ROUTES: {"dynamodb:BatchGetItem"},
+    IMAGES: {"s3:GetObject"},
+}
+"""What it takes to show a job."""
+
 TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}
+LISTING = {"dynamodb:ListStreams"}
+ANYTHING = {**dict.fromkeys(FUNCTIONS, TRACING), "push": TRACING | LISTING}
+"""What each function may do that has no resource to name."""
+STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
 LOGGING = {"logs:CreateLogStream", "logs:PutLogEvents"}
 
 MAY = {
@@ -28,7 +42,7 @@ MAY = {
         USERS: {"dynamodb:UpdateItem"},
         LEDGER: {"dynamodb:PutItem"},
         QUEUE: {"sqs:SendMessage"},
-        IMAGES: {"s3:GetObject"},
+        **OUTLOOK,
     },
     "worker": {
         JOBS: {"dynamodb:GetItem", "dynamodb:PutItem"},
@@ -52,7 +66,7 @@ MAY = {
         f"{JOBS}/index/UserIndex": {"dynamodb:Query"},
         USERS: {"dynamodb:UpdateItem"},
         LEDGER: {"dynamodb:PutItem"},
-        IMAGES: {"s3:GetObject"},
+        **OUTLOOK,
     },
     "accounts": {
         USERS: {"dynamodb:GetItem", "dynamodb:PutItem"},
@@ -74,22 +88,40 @@ MAY = {
         LEDGER: {"dynamodb:PutItem"},
         ACCOUNT: {"ssm:GetParameter"},
     },
+    "feed": {
+        CONNECTIONS: {"dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:DeleteItem"},
+        f"{CONNECTIONS}/index/UserIndex": {"dynamodb:Query"},
+        f"{JOBS}/index/UserIndex": {"dynamodb:Query"},
+        USERS: {"dynamodb:GetItem"},
+        SOCKETS.format("POST"): {"execute-api:ManageConnections"},
+        SOCKETS.format("DELETE"): {"execute-api:ManageConnections"},
+        **OUTLOOK,
+    },
+    "push": {
+        CONNECTIONS: {"dynamodb:DeleteItem"},
+        f"{CONNECTIONS}/index/UserIndex": {"dynamodb:Query"},
+        SOCKETS.format("POST"): {"execute-api:ManageConnections"},
+        "Storage/Jobs.StreamArn": STREAM,
+        "Storage/Users.StreamArn": STREAM,
+        **OUTLOOK,
+    },
 }
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_a_role_may_do_what_its_function_does_and_no_more(aws: Template, name: str) -> None:
     own_logs = aws.text(aws.function(name)["LoggingConfig"]["LogGroup"])
-    assert aws.permissions(name) == {**MAY[name], f"{own_logs}.Arn": LOGGING, "*": TRACING}
+    assert aws.permissions(name) == {**MAY[name], f"{own_logs}.Arn": LOGGING, "*": ANYTHING[name]}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_only_tracing_is_allowed_on_everything_and_the_reason_is_written(
+def test_only_what_takes_no_resource_is_allowed_on_everything_and_the_reason_is_written(
     aws: Template, name: str
 ) -> None:
     anything = [actions for actions, resources in aws.statements(name) if "*" in resources]
-    assert [set(actions) for actions in anything] == [TRACING]
+    assert {action for actions in anything for action in actions} == ANYTHING[name]
     assert "X-Ray has no resource to name" in TRACING_REASON
+    assert "has no resource to name" in STREAMS_REASON
     assert not any("*" in action for actions, _ in aws.statements(name) for action in actions)
 
 
@@ -120,7 +152,7 @@ def test_each_index_is_queried_by_a_role_that_names_it(aws: Template) -> None:
         for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
         for index in properties.get(kind, [])
     ]
-    assert len(indexes) == 5
+    assert len(indexes) == 7
     for index in indexes:
         allowed = [aws.permissions(name).get(index, set()) for name in FUNCTIONS]
         assert {"dynamodb:Query"} in allowed

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from infra.api import PUBLIC_ROUTES
 from tests.infra.template import Template, as_list
 
+HTTP = "Api/Http"
 KEPT = (
     "AWS::Cognito::UserPool",
     "AWS::DynamoDB::Table",
@@ -18,6 +20,7 @@ TABLES = {
     "Storage/Ledger": ("user_id", "entry_id"),
     "Storage/Payments": ("txn_ref", None),
     "Storage/Routes": ("route", None),
+    "Storage/Connections": ("connection_id", None),
 }
 
 
@@ -44,11 +47,14 @@ def test_tables_are_encrypted_recoverable_and_paid_by_use(aws: Template, table: 
 INDEXES = {
     ("Users", "EmailIndex"): ("Global", ("email", None), "ALL"),
     ("Jobs", "UserIndex"): ("Global", ("user_id", "created_at"), "ALL"),
+    # Who waits is only counted.
+    ("Jobs", "WaitingIndex"): ("Global", ("waiting", "created_at"), "KEYS_ONLY"),
     # Local, so that it is read consistently.
     ("Ledger", "TimeIndex"): ("Local", ("user_id", "created_at"), "ALL"),
     ("Payments", "UserIndex"): ("Global", ("user_id", "created_at"), "ALL"),
     # Each payment is read again before it is asked after.
     ("Payments", "DueIndex"): ("Global", ("due", "due_at"), "KEYS_ONLY"),
+    ("Connections", "UserIndex"): ("Global", ("user_id", None), "ALL"),
 }
 
 
@@ -149,8 +155,8 @@ def test_alarms_are_mailed_when_there_is_an_address(aws: Template, two_routes: T
 
 
 def test_the_api_has_just_these_routes(aws: Template) -> None:
-    routes = {route["RouteKey"] for route in aws.of_type("AWS::ApiGatewayV2::Route").values()}
-    assert routes == {
+    assert set(aws.routes(HTTP)) == {
+        "POST /feed/tickets",
         "POST /jobs",
         "GET /jobs",
         "GET /jobs/{job_id}",
@@ -174,8 +180,8 @@ def test_every_route_asks_for_a_token_but_the_public_ones(aws: Template) -> None
         "GET /payments/vnpay/ipn",
         "GET /payments/vnpay/return",
     }
-    for route in aws.of_type("AWS::ApiGatewayV2::Route").values():
-        if route["RouteKey"] in PUBLIC_ROUTES:
+    for key, route in aws.routes(HTTP).items():
+        if key in PUBLIC_ROUTES:
             assert route["AuthorizationType"] == "NONE"
         else:
             assert route["AuthorizationType"] == "JWT"
@@ -192,40 +198,42 @@ def test_tokens_are_those_of_our_pool_for_our_client(aws: Template) -> None:
 @pytest.mark.parametrize(
     ("route", "function"),
     [
-        ("POST /jobs", "Submit"),
-        ("GET /jobs", "Status"),
-        ("DELETE /jobs/{job_id}", "Status"),
-        ("GET /health", "Status"),
-        ("GET /me", "Accounts"),
-        ("GET /me/ledger", "Accounts"),
-        ("POST /payments", "Payments"),
-        ("GET /payments/{txn_ref}", "Payments"),
-        ("GET /payments/vnpay/ipn", "Payments"),
-        ("GET /packages", "Payments"),
+        ("POST /jobs", "Functions/Submit"),
+        ("GET /jobs", "Functions/Status"),
+        ("DELETE /jobs/{job_id}", "Functions/Status"),
+        ("GET /health", "Functions/Status"),
+        ("GET /me", "Functions/Accounts"),
+        ("GET /me/ledger", "Functions/Accounts"),
+        ("POST /payments", "Functions/Payments"),
+        ("GET /payments/{txn_ref}", "Functions/Payments"),
+        ("GET /payments/vnpay/ipn", "Functions/Payments"),
+        ("GET /packages", "Functions/Payments"),
+        ("POST /feed/tickets", "Feed/Feed"),
     ],
 )
 def test_routes_reach_their_function(aws: Template, route: str, function: str) -> None:
-    routes = aws.of_type("AWS::ApiGatewayV2::Route").values()
-    (target,) = (aws.text(item["Target"]) for item in routes if item["RouteKey"] == route)
+    target = aws.text(aws.routes(HTTP)[route]["Target"])
     integration = aws.of_type("AWS::ApiGatewayV2::Integration")[
         target.removeprefix("integrations/")
     ]
-    assert aws.text(integration["IntegrationUri"]) == f"Functions/{function}.Arn"
+    assert aws.text(integration["IntegrationUri"]) == f"{function}.Arn"
 
 
 def test_browsers_may_call_the_api_without_cookies(aws: Template, two_routes: Template) -> None:
-    cors = aws.one("AWS::ApiGatewayV2::Api")["CorsConfiguration"]
+    cors = aws.of_type("AWS::ApiGatewayV2::Api")[HTTP]["CorsConfiguration"]
     assert cors["AllowOrigins"] == ["*"]
     assert cors["AllowCredentials"] is False
-    assert set(cors["ExposeHeaders"]) >= {"ETag", "Location", "Retry-After"}
-    assert {"Authorization", "Idempotency-Key", "If-None-Match"} <= set(cors["AllowHeaders"])
+    exposed = {"ETag", "Location", "Preference-Applied", "Retry-After"}
+    assert set(cors["ExposeHeaders"]) >= exposed
+    allowed = {"Authorization", "Idempotency-Key", "If-None-Match", "Prefer"}
+    assert allowed <= set(cors["AllowHeaders"])
     assert set(cors["AllowMethods"]) == {"GET", "POST", "DELETE"}
-    narrow = two_routes.one("AWS::ApiGatewayV2::Api")["CorsConfiguration"]
+    narrow = two_routes.of_type("AWS::ApiGatewayV2::Api")[HTTP]["CorsConfiguration"]
     assert narrow["AllowOrigins"] == ["https://imagify.example.com"]
 
 
 def test_the_stage_is_throttled_and_logged(aws: Template) -> None:
-    stage = aws.one("AWS::ApiGatewayV2::Stage")
+    stage = aws.of_type("AWS::ApiGatewayV2::Stage")["Api/Stage"]
     assert stage["StageName"] == "$default"
     assert stage["AutoDeploy"] is True
     assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] == 200
@@ -267,13 +275,16 @@ def test_only_api_and_cognito_may_start_functions_and_only_for_their_own(aws: Te
             assert aws.text(permission["FunctionName"]) == "Functions/Accounts.Arn"
         else:
             assert permission["Principal"] == "apigateway.amazonaws.com"
-            assert "Api/Http/" in source
+            assert re.search(r":(Api/Http|Feed/Sockets)/", source)
 
 
 def test_outputs_name_everything_that_a_client_or_an_operator_needs(aws: Template) -> None:
     outputs = {name: aws.text(item["Value"]) for name, item in aws.content["Outputs"].items()}
     api_url = outputs.pop("ApiUrl")
     assert api_url.startswith("https://Api/Http.execute-api.ap-southeast-1.")
+    feed_url = outputs.pop("FeedUrl")
+    assert feed_url.startswith("wss://Feed/Sockets.execute-api.ap-southeast-1.")
+    assert feed_url.endswith("/live")
     assert outputs == {
         "UserPoolId": "Accounts/UserPool",
         "UserPoolClientId": "Accounts/UserPool/WebClient",

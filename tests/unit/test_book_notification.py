@@ -15,9 +15,10 @@ from common.vnpay import Merchant
 from common.vnpay_codes import RspCode
 from functions.payments.book_notification import book_notification
 from tests.fakes_money import MERCHANT, MemoryPaymentStore, api_answer
+from tests.fate import ProcessDied
 from tests.vnpay_by_hand import FAILED, SUSPECT, UNFINISHED, fields_of, ipn
 from tests.vnpay_signed import signed_query
-from tests.world import CREDITS, SMALL, ProcessDied, World
+from tests.world import CREDITS, SMALL, World
 
 VNPAY_IP = "203.0.113.99"
 OTHER_SECRET = "F" * 32

@@ -36,7 +36,8 @@ from functions.worker.generate_image import (
     generate_image,
 )
 from tests.fakes import REFUSAL, START, FakeModel, MemoryImages, png
-from tests.world import CORE, CORE_COST, CREDITS, TITAN, ULTRA, ProcessDied, World
+from tests.fate import ProcessDied
+from tests.world import CORE, CORE_COST, CREDITS, TITAN, ULTRA, World
 
 HOLD, SETTLE, RELEASE = EntryKind.HOLD, EntryKind.SETTLE, EntryKind.RELEASE
 
@@ -234,8 +235,8 @@ def test_a_job_that_another_worker_has_waits_for_its_lease() -> None:
     world = World()
     job = world.submitted()
     message = world.next_message()
-    world.fate.at = len(world.fate.calls) + 3
-    with pytest.raises(ProcessDied, match=r"before lines\.take"):
+    world.fate.at = len(world.fate.calls) + 4
+    with pytest.raises(ProcessDied, match=r"before models\.invoke"):
         world.work(message)
     claimed = world.job(job.job_id)
     world.queue.send(job.job_id, job.user_id)

@@ -13,15 +13,17 @@ from common.jobs import JobStatus, image_key
 from common.routes import Route
 from functions.worker.generate_image import Done
 from tests.fakes import REFUSAL, FakeModel
-from tests.world import CORE_COST, CREDITS, ProcessDied, World
+from tests.fate import ProcessDied
+from tests.world import CORE_COST, CREDITS, World
 
 HAPPY_CALLS = [
     "jobs.get",
-    "jobs.save",
     "lines.take",
+    "jobs.save",
     "models.invoke",
     "images.put",
     "jobs.save",
+    "lines.observe",
 ]
 """What a worker does for a job that meets nothing; each is a place to die at."""
 SETTLED = [EntryKind.HOLD, EntryKind.SETTLE]

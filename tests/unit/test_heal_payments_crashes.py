@@ -10,6 +10,7 @@ from common.payments import ASK_GAP, GRACE, Payment, PaymentStatus
 from common.refunds import begin_refund
 from common.vnpay import ApiAnswer
 from tests.fakes_money import MemoryPaymentStore, api_answer
+from tests.fate import ProcessDied
 from tests.unit.test_heal_payments import (
     DUE,
     EXPIRED,
@@ -21,7 +22,7 @@ from tests.unit.test_heal_payments import (
     saying,
     status,
 )
-from tests.world import CREDITS, SMALL, ProcessDied, World
+from tests.world import CREDITS, SMALL, World
 
 Told = Callable[[Payment], ApiAnswer]
 

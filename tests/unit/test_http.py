@@ -69,7 +69,7 @@ def test_only_what_can_be_a_job_id_is_looked_for(text: str) -> None:
 
 @pytest.mark.parametrize("job", JOBS.values(), ids=list(JOBS))
 def test_a_views_charge_sums_up_to_the_price(job: Any) -> None:
-    view = job_view(job, sign=lambda key, **_: key, now=NOW, image_url_seconds=900)
+    view = job_view(job, sign=lambda key, **_: key, outlook=None, now=NOW, image_url_seconds=900)
     charge = view.charge
     assert charge.held + charge.settled + charge.released == job.cost
     assert sorted([charge.held, charge.settled, charge.released])[:2] == [0, 0]
@@ -87,7 +87,7 @@ def test_an_image_url_works_for_half_its_time_at_least(moment: datetime, life: i
         return "url"
 
     succeeded = next(job for job in JOBS.values() if job.image)
-    view = job_view(succeeded, sign=sign, now=now, image_url_seconds=life)
+    view = job_view(succeeded, sign=sign, outlook=None, now=now, image_url_seconds=life)
     assert view.image is not None
     assert life // 2 - 1 <= signed[0] <= life
     left = view.image.expires_at - now

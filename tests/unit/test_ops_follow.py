@@ -5,10 +5,10 @@ from typing import Any
 
 from rich.console import Console
 
-from ops.backlog import Outlook, Pace
 from ops.board import Board, share_done
-from ops.client import ApiError, Job, Look, Problem
+from ops.client import ApiError, InLine, Job, Look, Problem, Underway
 from ops.follow import BUSY, Task, follow
+from ops.prospects import Prospects
 
 
 class Clock:
@@ -45,18 +45,6 @@ class ScriptedApi:
         return next(self._looks)
 
 
-class Line:
-    """Says how long it is as written, and then nothing."""
-
-    pace = Pace(rate_per_second=2, typical_seconds=4)
-
-    def __init__(self, *ahead: int) -> None:
-        self._ahead = iter(ahead)
-
-    def ahead(self) -> int | None:
-        return next(self._ahead, None)
-
-
 class NoBoard:
     def show(self, tasks: Sequence[Task]) -> None:
         pass
@@ -71,14 +59,11 @@ def tasks_for(count: int) -> list[Task]:
     return [Task({"prompt": "fox"}, f"key-{number}", number) for number in range(count)]
 
 
-def run(
-    api: ScriptedApi, tasks: Sequence[Task], clock: Clock, line: Line | None = None
-) -> list[int]:
+def run(api: ScriptedApi, tasks: Sequence[Task], clock: Clock) -> list[int]:
     ended: list[int] = []
     follow(
         api,
         tasks,
-        line=line or Line(),
         board=NoBoard(),
         on_end=lambda task: ended.append(task.number),
         now=clock,
@@ -157,40 +142,34 @@ def test_follow_ends_with_a_terminal_status_that_it_does_not_know() -> None:
     assert task.failure == "The job job_1 ended as archived."
 
 
-def test_follow_looks_at_the_line_before_it_submits_and_while_a_job_waits() -> None:
+def test_follow_goes_by_what_each_look_tells() -> None:
     clock = Clock()
-    api = ScriptedApi(clock, [look("queued")], look("queued"), look("generating"), look("failed"))
+    api = ScriptedApi(
+        clock,
+        [look("queued", queue=InLine(position=7, eta_seconds=9))],
+        look("queued", queue=InLine(position=4, eta_seconds=8)),
+        look("generating", progress=Underway(eta_seconds=3)),
+        look("failed"),
+    )
     (task,) = tasks = tasks_for(1)
 
-    run(api, tasks, clock, Line(6, 3, 99))
+    run(api, tasks, clock)
 
-    assert task.outlook == Outlook(ahead=0, since=100, end=107)
-
-
-def test_follow_counts_its_own_jobs_that_nobody_has_begun() -> None:
-    clock = Clock()
-    looks = [look("queued", job_id=name) for name in "ab"]
-    api = ScriptedApi(clock, looks, look("succeeded", job_id="a"), look("succeeded", job_id="b"))
-    tasks = tasks_for(2)
-
-    run(api, tasks, clock, Line(0, 0))
-
-    ends = [task.outlook and task.outlook.end for task in tasks]
-    assert ends == [104, 104.5]
+    assert task.prospects == Prospects(ahead=None, since=100, end=107)
 
 
-def test_follow_needs_no_look_at_the_line() -> None:
+def test_follow_does_without_what_nobody_knows() -> None:
     clock = Clock()
     api = ScriptedApi(clock, [look("queued")], look("queued"), look("succeeded"))
     (task,) = tasks = tasks_for(1)
 
     assert run(api, tasks, clock) == [0]
-    assert task.outlook is None
+    assert task.prospects is None
 
 
 def share(status: str, *, elapsed: float = 0) -> float:
-    expected = Outlook(ahead=2, since=100, end=104)
-    return share_done(Task({}, "", 0, job=look(status).job, outlook=expected), 100 + elapsed)
+    expected = Prospects(ahead=2, since=100, end=104)
+    return share_done(Task({}, "", 0, job=look(status).job, prospects=expected), 100 + elapsed)
 
 
 def test_the_bar_grows_and_is_full_only_at_the_end() -> None:
@@ -207,14 +186,16 @@ def test_the_board_says_each_change_once_where_there_is_no_terminal() -> None:
     clock = Clock()
     with Board(console, now=clock) as board:
         board.show([task])
-        task.outlook = Outlook(ahead=3, since=100, end=104.4)
+        task.prospects = Prospects(ahead=3, since=100, end=104.4)
         for status in ("queued", "queued", "generating", "succeeded"):
             task.job = look(status).job
+            if status == "generating":
+                task.prospects = Prospects(ahead=None, since=100, end=104.4)
             board.show([task])
             clock.sleep(1)
 
     assert console.export_text().splitlines() == [
-        "job_1  queued, ~3 ahead, about 5 s",
+        "job_1  queued, 3 ahead, about 5 s",
         "job_1  generating, about 3 s",
         "job_1  succeeded",
     ]
@@ -223,15 +204,15 @@ def test_the_board_says_each_change_once_where_there_is_no_terminal() -> None:
 def test_the_board_shows_state_place_and_time_on_a_terminal() -> None:
     console = Console(record=True, force_terminal=True, width=120)
     clock = Clock()
-    expected = Outlook(ahead=3, since=98, end=104.4)
-    task = Task({}, "", 0, job=look("queued").job, outlook=expected)
+    expected = Prospects(ahead=3, since=98, end=104.4)
+    task = Task({}, "", 0, job=look("queued").job, prospects=expected)
     with Board(console, now=clock) as board:
         board.show([task])
 
     shown = console.export_text().rstrip()
     assert "job_1  queued" in shown
     assert " 28%" in shown
-    assert shown.endswith("~3 ahead, about 5 s")
+    assert shown.endswith("3 ahead, about 5 s")
 
 
 def many(ahead: int, *states: str) -> str:
@@ -240,7 +221,8 @@ def many(ahead: int, *states: str) -> str:
     tasks = tasks_for(12)
     for number, (task, status) in enumerate(zip(tasks, states, strict=False)):
         task.job = look(status).job
-        task.outlook = Outlook(ahead, 100, 104 + number)
+        place = ahead if status == "queued" else None
+        task.prospects = Prospects(place, 100, 104 + number)
     with Board(console, now=Clock()) as board:
         board.show(tasks)
     return console.export_text().rstrip()
@@ -259,7 +241,7 @@ def test_the_board_tells_when_the_last_of_many_is_done() -> None:
     shown = many(11, *["succeeded"] * 11, "queued")
 
     first, second = (line.rstrip() for line in shown.splitlines()[-2:])
-    assert first.endswith("the last: ~11 ahead, about 15 s")
+    assert first.endswith("the last: 11 ahead, about 15 s")
     assert second == "11 succeeded, 1 queued"
     assert "100%" not in shown
     assert "100%" in many(0, *["succeeded"] * 12)

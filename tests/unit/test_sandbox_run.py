@@ -20,6 +20,7 @@ from sandbox.state import Outputs, State, read, write
 
 OUTPUTS = Outputs(
     ApiUrl="https://abc123.execute-api.ap-southeast-1.amazonaws.com/",
+    FeedUrl="wss://def456.execute-api.ap-southeast-1.amazonaws.com/live",
     UserPoolId="pool",
     UserPoolClientId="client",
     HomeRegion="ap-southeast-1",
@@ -59,7 +60,6 @@ def a_state(*children: Child, **changes: object) -> State:
         foreground=False,
         owner=dead(),
         port=1,
-        typical_seconds=1,
         routes=USUAL_ROUTES,
         children=children,
         outputs=OUTPUTS,
@@ -189,8 +189,9 @@ def test_watch_ends_when_a_part_does(server: Child) -> None:
         run.watch(a_state(server, dead()))
 
 
-def test_the_api_is_found_on_the_emulator() -> None:
+def test_the_apis_are_found_on_the_emulator() -> None:
     assert run._api_url(7, OUTPUTS) == "http://127.0.0.1:7/_aws/execute-api/abc123"
+    assert run._feed_url(7, OUTPUTS) == "ws://127.0.0.1:7/_aws/execute-api/def456/live"
 
 
 def test_programs_get_nothing_of_the_persons_aws_settings() -> None:

@@ -23,6 +23,7 @@ from sandbox.errors import SandboxError
 
 TODAY = date(2026, 11, 23)
 CORE = "stability.stable-image-core-v1:1"
+PAGE = "http://127.0.0.1:4569/"
 TITAN = "amazon.titan-image-generator-v2:0"
 TWO = [
     {"model": CORE, "region": "us-west-2", "rate_per_second": 5.0, "p95_seconds": 9.0},
@@ -31,17 +32,23 @@ TWO = [
 
 
 def local(settings: dict[str, Any], rate: float | None = None) -> Configuration:
-    return for_local_run(settings, rate=rate, latency_seconds=1)
+    return for_local_run(settings, rate=rate, latency_seconds=1, page_url=PAGE)
 
 
 def test_the_operators_settings_hold_here_too() -> None:
-    operators = {"routes": TWO, "active_jobs_max": 3, "home_region": "eu-west-1"}
+    operators = {
+        "routes": TWO,
+        "active_jobs_max": 3,
+        "home_region": "eu-west-1",
+        "page_url": "https://imagify.example.com/",
+    }
     context = run._context(local(operators))
 
     assert json.loads(context["imagify"]) == {
         "routes": TWO,
         "active_jobs_max": 3,
         "home_region": HOME_REGION,
+        "page_url": PAGE,
     }
     assert context["sandbox"]
 

@@ -197,3 +197,12 @@ def test_free_ports_gives_so_many_free_ports() -> None:
     require_free(port)
     for number in range(PORTS):
         require_free(port + number)
+
+
+def test_free_ports_are_the_preferred_ones_while_they_are_free() -> None:
+    port = free_ports()
+    assert free_ports(port) == port
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", port + PORTS - 1))
+        taken.listen()
+        assert free_ports(port) != port

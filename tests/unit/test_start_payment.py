@@ -20,7 +20,8 @@ from common.vnpay import Merchant
 from common.vnpay_codes import Outcome
 from functions.payments.start_payment import OPEN_MAX
 from tests.fakes import START
-from tests.world import LARGE, SMALL, ProcessDied, World
+from tests.fate import ProcessDied
+from tests.world import LARGE, SMALL, World
 
 QUARTER = timedelta(minutes=15)
 

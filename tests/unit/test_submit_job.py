@@ -24,7 +24,8 @@ from common.models.catalogue import find
 from common.routes import Route
 from functions.submit.submit_job import _fingerprint
 from tests.fakes import MemoryQueue
-from tests.world import CORE, CORE_COST, CREDITS, TITAN, ULTRA, ProcessDied, World
+from tests.fate import ProcessDied
+from tests.world import CORE, CORE_COST, CREDITS, TITAN, ULTRA, World
 
 CALLS = ["jobs.open", "queue.send"]
 

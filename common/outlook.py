@@ -1,0 +1,165 @@
+"""What a job's owner is told of waiting: the place in line, when the image is due, how far it is.
+
+Both come from what is true now: the jobs that wait ahead, each taking the next slot of a route's
+line, and the latencies that the routes were seen to have. Nothing is promised that is not known:
+where a line cannot be read, the answer is that nobody knows.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from common.errors import ServiceFailed
+from common.jobs import Job, JobStatus
+from common.latency import Latency, observed
+from common.observability import logger
+from common.pacing import READY_US, US, Line, interval_us
+from common.ports import Place, WaitingReader
+from common.routes import Route, serving
+from common.sizing import worker_concurrency
+
+FRESH_SECONDS = 0.25
+"""How long what was read is used again: a page of jobs, or a crowd of pollers, reads it once."""
+
+
+@dataclass(frozen=True, slots=True)
+class InLine:
+    """A queued job's place, 1 for the next, and the seconds until its image is due."""
+
+    position: int
+    eta_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """How far a job has come that is generating, 0 to 99, and the seconds until it is due."""
+
+    percent: int
+    eta_seconds: float
+
+
+Outlook = InLine | Underway | None
+"""None for a job that nobody works on or waits for, and where it is not known."""
+
+
+class LineReader(Protocol):
+    """Reads the routes' lines."""
+
+    def read(self, routes: Sequence[Route]) -> Mapping[str, Line]:
+        """Each route's line by the route's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """What was read of one model, and when."""
+
+    at: datetime
+    lines: Mapping[str, Line]
+    waiting: Sequence[Place]
+    complete: bool
+
+
+class Forecaster:
+    """Tells how jobs stand, from the lines of their routes and the jobs that wait."""
+
+    def __init__(
+        self,
+        lines: LineReader,
+        waiting: WaitingReader,
+        *,
+        routes: Sequence[Route],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._lines = lines
+        self._waiting = waiting
+        self._routes = routes
+        self._now = now
+        self._read: dict[str, _Read] = {}
+
+    def outlook(self, job: Job) -> Outlook:
+        """How the job stands now; never raises for what AWS does not answer."""
+        if job.status not in (JobStatus.QUEUED, JobStatus.GENERATING):
+            return None
+        routes = serving(self._routes, job.request.model)
+        if not routes:
+            return None
+        try:
+            read = self._fresh(job.request.model, routes)
+        except ServiceFailed as error:
+            logger.warning("no outlook", job_id=job.job_id, reason=error.message)
+            return None
+        if job.status is JobStatus.GENERATING:
+            return _underway(job, _latency(routes, read.lines), self._now())
+        ahead = bisect_left(read.waiting, (job.created_at, job.job_id))
+        if ahead == len(read.waiting) and not read.complete:
+            return None
+        eta_seconds = due_in_seconds(
+            ahead,
+            routes=routes,
+            lines=read.lines,
+            now=self._now(),
+            workers=worker_concurrency(self._routes),
+        )
+        return InLine(ahead + 1, eta_seconds)
+
+    def _fresh(self, model: str, routes: Sequence[Route]) -> _Read:
+        now = self._now()
+        read = self._read.get(model)
+        if read is None or not 0 <= (now - read.at).total_seconds() < FRESH_SECONDS:
+            waiting = self._waiting.waiting(model)
+            read = _Read(now, self._lines.read(routes), waiting.places, waiting.complete)
+            self._read[model] = read
+        return read
+
+
+def due_in_seconds(
+    ahead: int,
+    *,
+    routes: Sequence[Route],
+    lines: Mapping[str, Line],
+    now: datetime,
+    workers: int,
+) -> float:
+    """When the image of a job is due that so many wait ahead of.
+
+    Each of them takes one slot, and the job the next; where calls last so long that the workers
+    rather than the slots are what is short, it waits for as many calls to end instead.
+    """
+    now_us = int(now.timestamp() * US)
+    latency = _latency(routes, lines)
+    by_slots = (_slot_us(ahead, routes, lines, now_us) - now_us) / US
+    by_workers = ahead * latency.p50_seconds / workers
+    return max(by_slots, by_workers) + latency.p50_seconds
+
+
+def _slot_us(ahead: int, routes: Sequence[Route], lines: Mapping[str, Line], now_us: int) -> int:
+    """The start of the slot that is left when `ahead` jobs have taken the earliest ones."""
+    firsts = [max(lines[route.name].next_us, now_us + READY_US) for route in routes]
+    intervals = [interval_us(route, lines[route.name].slowdown_permille) for route in routes]
+    slots = list(zip(firsts, intervals, strict=True))
+    low, high = min(firsts), min(first + ahead * interval for first, interval in slots)
+    while low < high:
+        middle = (low + high) // 2
+        taken = sum(max(0, (middle - first) // interval + 1) for first, interval in slots)
+        if taken > ahead:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+def _underway(job: Job, latency: Latency, now: datetime) -> Outlook:
+    if job.starts_at is None:
+        return None
+    elapsed = (now - job.starts_at).total_seconds()
+    return Underway(latency.percent(elapsed), latency.left_seconds(elapsed))
+
+
+def _latency(routes: Sequence[Route], lines: Mapping[str, Line]) -> Latency:
+    """What the routes of a model were seen to take, all together."""
+    seen = [latency for route in routes for latency in lines[route.name].latencies_ms]
+    return observed(seen, p95_seconds=max(route.p95_seconds for route in routes))

@@ -1,0 +1,22 @@
+"""Long polling: wait for a job's end on behalf of a caller who prefers that to asking again."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from common.jobs import Job
+from common.ports import Clock, JobReader, Sleep
+
+WAIT_SECONDS_MAX = 20
+"""The longest wait that a caller may prefer; API Gateway gives up after 30 s."""
+LOOK_SECONDS = 0.5
+"""How often the job is read meanwhile; a wait of 20 s costs 40 reads."""
+
+
+def wait_for_end(job: Job, *, seconds: int, jobs: JobReader, now: Clock, sleep: Sleep) -> Job:
+    """The job when it is terminal, or as it is after so many seconds."""
+    deadline = now() + timedelta(seconds=seconds)
+    while not job.terminal and (left := (deadline - now()).total_seconds()) > 0:
+        sleep(min(LOOK_SECONDS, left))
+        job = jobs.get(job.job_id) or job
+    return job

@@ -1,0 +1,1 @@
+"""Pushing what has changed to whoever listens."""

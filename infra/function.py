@@ -1,0 +1,166 @@
+"""How each function is made: a log group and a role of its own that may do just what it does.
+
+A DynamoDB transaction needs no permission of its own: IAM judges each Put and Update in it as
+PutItem and UpdateItem, and no other is documented for the old item that a failed condition returns
+(https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/transaction-apis-iam.html).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
+from constructs import Construct
+
+from common.routes import ROUTES
+from common.settings import WAITING_INDEX, Settings
+from infra.config import Config
+from infra.logs import log_group
+from infra.nag import accept
+from infra.queue import JobsQueue
+from infra.storage import IMAGES, Storage
+
+METRICS_NAMESPACE = "Imagify"
+API_TIMEOUT_SECONDS = 15
+API_MEMORY_MIB = 1024
+"""Processor time comes with memory, and somebody waits for these."""
+
+TRACING_REASON = (
+    "X-Ray has no resource to name: PutTraceSegments and PutTelemetryRecords take only `*`."
+)
+IMAGES_REASON = "The images of all users and nothing else; their names are not known beforehand."
+RUNTIME_REASON = "The locked libraries are built for Python 3.13, a runtime in full support."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What the functions are built from and work on."""
+
+    config: Config
+    code: lambda_.Code
+    storage: Storage
+    queue: JobsQueue
+
+
+class FunctionMaker:
+    """Makes functions in a construct, and what many of them are told and allowed."""
+
+    def __init__(self, scope: Construct, parts: Parts) -> None:
+        self._scope = scope
+        self._config = parts.config
+        self._code = parts.code
+        self._storage = parts.storage
+
+    def job_values(self) -> dict[str, str]:
+        """What `RoutedSettings` has: where jobs are, and the routes that there are."""
+        routes = ROUTES.dump_python(self._config.routes, mode="json")
+        return {
+            "home_region": self._config.home_region,
+            "jobs_table": self._storage.jobs.table_name,
+            "users_table": self._storage.users.table_name,
+            "ledger_table": self._storage.ledger.table_name,
+            "images_bucket": self._storage.images.bucket_name,
+            "routes": json.dumps(routes, separators=(",", ":")),
+        }
+
+    def outlook_values(self) -> dict[str, str]:
+        """What `OutlookSettings` has: what it takes to show a job."""
+        return {
+            **self.job_values(),
+            "routes_table": self._storage.routes.table_name,
+            "image_url_seconds": str(self._config.image_url_seconds),
+        }
+
+    def allow_outlook(self, role: iam.Role) -> None:
+        """Let the role show jobs: who waits, how the lines are, and the image."""
+        allow_index(role, self._storage.jobs, WAITING_INDEX)
+        allow_items(role, self._storage.routes, "BatchGetItem")
+        self.allow_images(role, "s3:GetObject")
+
+    def role(self, name: str) -> iam.Role:
+        """A role that may do nothing yet."""
+        return iam.Role(
+            self._scope,
+            f"{name}Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            description=f"What Imagify's {name.lower()} function may do",
+        )
+
+    def allow_images(self, role: iam.Role, *actions: str) -> None:
+        """Let the role do something with images."""
+        images = self._storage.images
+        allow(role, [images.arn_for_objects(IMAGES)], *actions)
+        bucket = images.node.default_child
+        assert isinstance(bucket, s3.CfnBucket)
+        name = Stack.of(self._scope).get_logical_id(bucket)
+        accept(role, f"AwsSolutions-IAM5[Resource::<{name}.Arn>/{IMAGES}]", IMAGES_REASON)
+
+    def function(
+        self,
+        name: str,
+        role: iam.Role,
+        settings: type[Settings],
+        values: Mapping[str, str],
+        *,
+        memory_mib: int = API_MEMORY_MIB,
+        timeout_seconds: int = API_TIMEOUT_SECONDS,
+        reserved_concurrency: int | None = None,
+        recursive_loop: lambda_.RecursiveLoop | None = None,
+    ) -> lambda_.Function:
+        """The function `functions/<name>`, told what its settings have."""
+        logs = log_group(self._scope, f"{name}Logs", days=self._config.log_retention_days)
+        logs.grant_write(role)
+        function = lambda_.Function(
+            self._scope,
+            name,
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=lambda_.Architecture.ARM_64,
+            code=self._code,
+            handler=f"functions.{name.lower()}.handler.handler",
+            role=role,
+            environment={
+                **environment(settings, values),
+                "POWERTOOLS_SERVICE_NAME": name.lower(),
+                "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
+                "POWERTOOLS_LOG_LEVEL": "INFO",
+            },
+            memory_size=memory_mib,
+            timeout=Duration.seconds(timeout_seconds),
+            reserved_concurrent_executions=reserved_concurrency,
+            recursive_loop=recursive_loop,
+            tracing=lambda_.Tracing.ACTIVE,
+            log_group=logs,
+        )
+        accept(role, "AwsSolutions-IAM5[Resource::*]", TRACING_REASON)
+        accept(function, "AwsSolutions-L1", RUNTIME_REASON)
+        return function
+
+
+def environment(settings: type[Settings], values: Mapping[str, str]) -> dict[str, str]:
+    """The variables that `settings` reads; raises ValueError unless each field has a value."""
+    variables = settings.variables()
+    if set(variables) != set(values):
+        raise ValueError(f"{settings.__name__} has {set(variables)}, given are {set(values)}")
+    return {variables[field]: value for field, value in values.items()}
+
+
+def allow(role: iam.Role, resources: Sequence[str], *actions: str) -> None:
+    """Allow actions on resources."""
+    role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
+
+
+def allow_items(role: iam.Role, table: dynamodb.Table, *operations: str) -> None:
+    """Allow DynamoDB's operations on a table's items."""
+    allow(role, [table.table_arn], *(f"dynamodb:{operation}" for operation in operations))
+
+
+def allow_index(role: iam.Role, table: dynamodb.Table, index: str) -> None:
+    """Allow to query an index."""
+    # Permission on the table does not cover its indexes.
+    allow(role, [f"{table.table_arn}/index/{index}"], "dynamodb:Query")
