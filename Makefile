@@ -10,7 +10,8 @@ export PROMPT
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check lint types quick format package bench-pacing bench-burst clean
+.PHONY: help setup run test browser check lint types quick web format package screenshots bench-pacing \
+	bench-burst bench-eta bench-feed clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -22,12 +23,15 @@ setup: ## make the environment: .venv and node_modules (instant when nothing has
 run: setup ## start everything, generate one image (PROMPT="…"), stay up until Ctrl-C
 	@exec bin/imagify up --port $(PORT) --prompt "$$PROMPT"
 
-test: check ## lint, types and every test: the quick ones, then those on the emulator
+test: check browser ## lint, types and every test: the quick ones, then those on the emulator
 	$(PYTEST) -m emulator
 
-# Types and quick tests at the same time: each keeps one core busy.
+browser: # what the page is opened in
+	@sh sandbox/browser.sh
+
+# At the same time: each keeps one core busy.
 check: lint ## lint, types and the tests that need no emulator: under a minute
-	@$(MAKE) --no-print-directory -j2 types quick
+	@$(MAKE) --no-print-directory -j2 types quick web
 
 quick: setup
 	$(PYTEST) -m "not emulator"
@@ -39,18 +43,33 @@ lint: setup
 types: setup
 	.venv/bin/mypy
 
+web: setup ## the page's code: lint, types, and the tests that need no browser
+	node_modules/.bin/biome check --error-on-warnings
+	node_modules/.bin/tsc
+	node --test --test-reporter=dot 'tests/web/*.test.mjs'
+
 format: setup ## put the code into its one format
 	.venv/bin/ruff check --fix
 	.venv/bin/ruff format
+	node_modules/.bin/biome check --write
 
 package: setup ## build the functions' Lambda package: Python 3.13 on arm64, without Docker
 	.venv/bin/python -m infra.packaging
+
+screenshots: setup browser ## take the pictures of the page in docs/screens
+	SCREENS=docs/screens $(PYTEST) -m emulator tests/browser/test_screens.py
 
 bench-pacing: setup ## measure how well the pace keeps and uses a quota, beside three rivals: 4 minutes
 	.venv/bin/python -m benchmarks.pacing
 
 bench-burst: setup ## measure forty jobs at once through the whole product
 	.venv/bin/python -m benchmarks.burst
+
+bench-eta: setup ## measure how true the waiting times are that the API tells
+	.venv/bin/python -m benchmarks.eta
+
+bench-feed: setup ## measure the feed with 300 sockets, a tenth of which is cut every second
+	.venv/bin/python -m benchmarks.feed
 
 clean: ## remove what was made here: the environment, the local run's state, caches
 	@if [ -x .venv/bin/python ]; then bin/imagify down; fi

@@ -41,11 +41,11 @@ install_python_packages() {
   cp requirements/dev.txt .venv/installed.txt
 }
 
-# Node comes with the packages above. The CDK command line is a development dependency, so a
-# configuration that leaves those out must not.
+# Node comes with the packages above. All that is installed here are development dependencies, some
+# of them with a program for each platform: a configuration that leaves either out must not.
 install_node_packages() {
-  say "Installing the AWS CDK command line into node_modules …"
-  PATH="$PWD/.venv/bin:$PATH" .venv/bin/npm ci --include=dev --ignore-scripts \
+  say "Installing the AWS CDK command line and the page's checks into node_modules …"
+  PATH="$PWD/.venv/bin:$PATH" .venv/bin/npm ci --include=dev --include=optional --ignore-scripts \
     --no-audit --no-fund --no-update-notifier --no-progress --loglevel=error >/dev/null
   cp package-lock.json node_modules/installed.json
 }

@@ -49,10 +49,19 @@ class S3ImageStore:
         return _image(key, int(size["width"]), int(size["height"]), head["ContentLength"])
 
     def url(self, key: str, *, expires_seconds: int) -> str:
-        """Sign a GET of the object, without calling S3."""
+        """Sign a GET of the object, without calling S3.
+
+        The answer is an attachment: a page still shows it, and a link to it saves it, which it
+        would not from another origin.
+        """
+        name = key.rpartition("/")[2]
         return self._client.generate_presigned_url(
             "get_object",
-            Params={"Bucket": self._bucket, "Key": key},
+            Params={
+                "Bucket": self._bucket,
+                "Key": key,
+                "ResponseContentDisposition": f'attachment; filename="imagify-{name}"',
+            },
             ExpiresIn=expires_seconds,
         )
 

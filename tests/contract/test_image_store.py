@@ -88,6 +88,8 @@ def test_a_url_shows_the_image_to_whoever_has_it_and_nobody_else(
     with browser.open(url, timeout=5) as answer:
         assert answer.read() == CONTENT
         assert answer.headers["Content-Type"] == "image/png"
+        name = f"imagify-{key.rpartition('/')[2]}"
+        assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}"'
     tampered = url.replace("X-Amz-Signature=", "X-Amz-Signature=0")
     with pytest.raises(HTTPError, match="403"):
         browser.open(tampered, timeout=5)
