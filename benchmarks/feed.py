@@ -1,10 +1,11 @@
 """Many clients of the feed in bad weather: `make bench-feed`.
 
-Fifteen people have twenty clients each (`web/imagify.js` in one Node process), all of which follow
-the person's jobs on a local run, through a proxy that cuts one in ten of the sockets every second
-and stops reading from one for good. What it must show: every client learns the end of every job.
-Printed with it: the median time from a job's end, as the API tells it, to a push of it on a socket.
-The clients, the emulator and its functions share this machine's cores, which nobody's do on AWS.
+Fifteen people have twenty clients each (`web/imagify.js` in one Node process), all with a socket to
+a local run and all of which follow the person's two jobs. The sockets go through a proxy that, from
+the first submit on, cuts one in ten every second and stops reading from one for good. What it must
+show: every client learns the end of every job. Printed with it: the median time from a job's end,
+as the API tells it, to a push of it on a socket. The clients, the emulator and its functions share
+this machine's cores, which nobody's do on AWS.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ from sandbox.state import State
 
 PEOPLE = 15
 SOCKETS_EACH = 20
-JOBS_EACH = 3
+JOBS_EACH = 2
+LATENCY_SECONDS = 5.0
 WAIT_SECONDS_MAX = 480
 NODE = Path(sys.executable).with_name("node")
 STORM = REPOSITORY / "benchmarks" / "feed_storm.mjs"
@@ -59,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     with tempfile.TemporaryDirectory(prefix="imagify-feed-") as folder:
         places = Places(Path(folder))
-        wanted = run.Options(port=free_ports(), model_latency_seconds=1.0)
+        wanted = run.Options(port=free_ports(), model_latency_seconds=LATENCY_SECONDS)
         state = run.start(places, os.environ, wanted, tell=lambda _step: None, foreground=True)
         try:
             figures = storm(state, people=PEOPLE, sockets=options.sockets, jobs=JOBS_EACH)

@@ -10,8 +10,11 @@ import { connect, createServer } from "node:net";
 import { text } from "node:stream/consumers";
 import { Imagify } from "../web/imagify.js";
 
-const DROPPED_EACH_SECOND = 0.1;
-const SECOND = 1000;
+/** One in a hundred, ten times a second. */
+const CUT_SHARE = 0.01;
+const CUT_EACH_MS = 100;
+/** So many come at once in the calm before. */
+const ARRIVALS = 4;
 
 /** Times in ms from a job's end, as the API tells it, to the first push of it on a socket. */
 const pushMs = [];
@@ -59,11 +62,11 @@ async function openProxy(feed) {
   return { server, pairs, url: url.href };
 }
 
-/** Cuts one in ten of the connections, but not the stalled one. */
+/** Cuts some of the connections, but not the stalled one. */
 function cutSome(pairs, stalled) {
   let cut = 0;
   for (const pair of pairs) {
-    if (pair !== stalled && Math.random() < DROPPED_EACH_SECOND) {
+    if (pair !== stalled && Math.random() < CUT_SHARE) {
       pair.near.destroy();
       cut += 1;
     }
@@ -90,12 +93,22 @@ async function signIn(config, { email, password }, sockets) {
   return [first, ...Array.from({ length: sockets - 1 }, make)];
 }
 
-/** Each of the clients follows all of the person's jobs to their ends. */
+/** Opens the client's socket: who wants to know the balance needs one. */
+function live(client) {
+  return new Promise((resolve) => {
+    const look = () => client.feedState === "live" && resolve(off());
+    const off = client.onFeedState(look);
+    client.onBalance(() => {});
+    look();
+  });
+}
+
+/** A person's jobs, and each of the person's clients following all of them to their ends. */
 async function follow(clients, jobs) {
-  const [first] = clients;
   const submitted = [];
-  for (let n = 0; n < jobs; n += 1)
-    submitted.push(await first.submit({ prompt: `a gale, no. ${n}` }));
+  for (let n = 0; n < jobs; n += 1) {
+    submitted.push(await clients[0].submit({ prompt: `a gale, no. ${n}` }));
+  }
   const ends = clients.map((client) =>
     Promise.all(submitted.map(({ job_id }) => client.subscribe(job_id, { onUpdate: () => {} }))),
   );
@@ -107,6 +120,10 @@ const proxy = await openProxy(orders.config.feed);
 const config = { ...orders.config, feed: proxy.url };
 const crowds = [];
 for (const person of orders.people) crowds.push(await signIn(config, person, orders.sockets));
+const clients = crowds.flat();
+for (let n = 0; n < clients.length; n += ARRIVALS) {
+  await Promise.all(clients.slice(n, n + ARRIVALS).map(live));
+}
 let cut = 0;
 let most = 0;
 let stalled = null;
@@ -117,16 +134,16 @@ const weather = setInterval(() => {
     stalled.far.pause();
   }
   cut += cutSome(proxy.pairs, stalled);
-}, SECOND);
+}, CUT_EACH_MS);
 const ends = await Promise.all(crowds.map((clients) => follow(clients, orders.jobs)));
 const ended = ends.flat(2);
 clearInterval(weather);
-for (const client of crowds.flat()) client.close();
+for (const client of clients) client.close();
 proxy.server.close();
 for (const { near } of proxy.pairs) near.destroy();
 process.stdout.write(
   JSON.stringify({
-    clients: crowds.flat().length,
+    clients: clients.length,
     sockets_at_once_max: most,
     sockets_opened: socketsOpened,
     sockets_cut: cut,

@@ -38,7 +38,8 @@ class RefreshedMessage(Body):
 
     type: Literal["refreshed"] = "refreshed"
     active: list[str]
-    """The ids of the user's jobs that are not terminal: whatever else was followed has ended."""
+    """The ids of the user's latest jobs that are not terminal; any other that a client follows has
+    ended, most likely, and is worth a look."""
 
 
 Message = JobMessage | BalanceMessage | RefreshedMessage

@@ -48,7 +48,7 @@ RETRY_AFTER_SECONDS_MAX = 30
 LOOKS = 4
 """How many times sooner than the image is due a poller is told to look again."""
 ETA_GRAINS = 8
-"""A job is due at another time when that differs by an eighth of the wait."""
+"""A job is due at another time when that differs by about an eighth of the wait."""
 
 _JOB_ID = re.compile(r"job_[0-9a-f]{32}")
 _TXN_REF = re.compile(r"IMG[0-9a-f]{32}")
@@ -243,7 +243,8 @@ def _etag(view: JobView, now: datetime) -> str:
     if waits is None:
         return f'"{view.version}"'
     place = view.queue.position if view.queue else 0
-    grain = max(1, waits.eta_seconds // ETA_GRAINS)
+    # A power of two, so that it seldom changes while the wait gets shorter.
+    grain = 1 << max(1, waits.eta_seconds // ETA_GRAINS).bit_length() - 1
     due = (now.timestamp() + waits.eta_seconds) // grain
     return f'W/"{view.version}-{place}-{grain}-{due:.0f}"'
 

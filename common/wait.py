@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from common.errors import ServiceFailed
 from common.jobs import Job
 from common.ports import Clock, JobReader, Sleep
 
@@ -14,9 +15,13 @@ LOOK_SECONDS = 0.5
 
 
 def wait_for_end(job: Job, *, seconds: int, jobs: JobReader, now: Clock, sleep: Sleep) -> Job:
-    """The job when it is terminal, or as it is after so many seconds."""
+    """The job when it is terminal, or as it was seen last: after so many seconds at most."""
     deadline = now() + timedelta(seconds=seconds)
     while not job.terminal and (left := (deadline - now()).total_seconds()) > 0:
         sleep(min(LOOK_SECONDS, left))
-        job = jobs.get(job.job_id) or job
+        try:
+            job = jobs.get(job.job_id) or job
+        except ServiceFailed:
+            # A submit that was accepted must not look like one that failed.
+            break
     return job

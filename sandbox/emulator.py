@@ -18,7 +18,9 @@ from sandbox.web.backends import Backends
 START_SECONDS = 60.0
 """Two on an idle machine; a busy one gets time."""
 CONCURRENCY_MIN, CONCURRENCY_MAX = 48, 200
-"""Lambda invocations at once, over all functions, as far as memory goes …"""
+"""Lambda invocations at once, over all functions, as far as memory and cores go …"""
+CONCURRENCY_EACH_CORE = 32
+"""A function's process keeps a core busy for most of a second when it starts."""
 CONCURRENCY_UNRESERVED = 20
 """… and how many there are at least beside the workers, whose number the routes decide."""
 RATE_MIN = 0.1
@@ -27,9 +29,10 @@ FUNCTION_BYTES = 64 * 1024 * 1024
 """What one of the functions' processes takes; about 50 MiB as measured."""
 
 
-def concurrency(memory_bytes: int, *, workers: int) -> int:
-    """How many invocations fit into half of the machine's memory, or what the workers need."""
-    fitting = max(CONCURRENCY_MIN, min(CONCURRENCY_MAX, memory_bytes // 2 // FUNCTION_BYTES))
+def concurrency(memory_bytes: int, *, cores: int, workers: int) -> int:
+    """How many invocations the cores and half of the memory bear, or what the workers need."""
+    borne = min(memory_bytes // 2 // FUNCTION_BYTES, cores * CONCURRENCY_EACH_CORE)
+    fitting = max(CONCURRENCY_MIN, min(CONCURRENCY_MAX, borne))
     return max(fitting, workers + CONCURRENCY_UNRESERVED)
 
 
@@ -89,6 +92,7 @@ def start_emulator(
     """
     places.scratch.mkdir(parents=True, exist_ok=True)
     memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    at_once = concurrency(memory_bytes, cores=os.cpu_count() or 1, workers=workers)
     settings = {
         "AUTH": "true",
         "AWS_ACCESS_KEY_ID": ACCOUNT,
@@ -98,7 +102,7 @@ def start_emulator(
         "BIND_HOST": HOST,
         "GATEWAY_PORT": str(port),
         "IOT_MTLS_ENABLED": "0",
-        "LAMBDA_ACCOUNT_CONCURRENCY": str(concurrency(memory_bytes, workers=workers)),
+        "LAMBDA_ACCOUNT_CONCURRENCY": str(at_once),
         "LOG_LEVEL": "INFO",
         "MINISTACK_COGNITO_PRETOKEN_STRICT": "1",
         "MINISTACK_REGION": HOME_REGION,

@@ -166,7 +166,8 @@ class DynamoJobStore:
             found += [(datetime.fromisoformat(at["created_at"]), at["job_id"]) for at in items]
             key = answer.get("LastEvaluatedKey")
             if not key or len(found) >= WAITING_MAX:
-                return Waiting(tuple(found), complete=not key)
+                # The index keeps no order among those of the same moment.
+                return Waiting(tuple(sorted(found)), complete=not key)
             query["ExclusiveStartKey"] = key
 
     def _job_put(

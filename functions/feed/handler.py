@@ -82,6 +82,6 @@ def _asks_to_refresh(text: str) -> bool:
     """Whether a message says `{"action": "refresh"}`; whatever else it says only keeps alive."""
     try:
         said = json.loads(text) if len(text) <= MESSAGE_CHARS_MAX else None
-    except ValueError:
+    except (ValueError, RecursionError):  # a thousand brackets are too deep for the parser
         return False
     return isinstance(said, dict) and said.get("action") == "refresh"

@@ -201,8 +201,10 @@ class SmallPages:
         return getattr(self._client, name)
 
 
-def paged(aws: Aws, *, items: int) -> tuple[DynamoJobStore, SmallPages]:
-    client = SmallPages(aws.dynamodb, items=items)
+def paged(
+    aws: Aws, *, items: int, kind: type[SmallPages] = SmallPages
+) -> tuple[DynamoJobStore, SmallPages]:
+    client = kind(aws.dynamodb, items=items)
     store = DynamoJobStore(
         cast("DynamoDBClient", client),
         jobs_table=JOBS_TABLE,
@@ -221,6 +223,23 @@ def test_a_long_line_is_read_to_its_end(
     assert store.waiting(model) == Waiting(tuple(map(place, jobs)), complete=True)
     assert client.queries == 3
     assert stores.jobs.waiting(model) == store.waiting(model)
+
+
+class Backwards(SmallPages):
+    """A client whose index gives those of the same moment in any order, as DynamoDB's may."""
+
+    def query(self, **asked: Any) -> Any:
+        answer = super().query(**asked)
+        return {**answer, "Items": answer["Items"][::-1]}
+
+
+@pytest.mark.parametrize("backend", ["moto"], indirect=True)
+def test_the_order_of_the_same_moment_is_not_left_to_the_index(
+    moto_aws: Aws, opened: Open, model: str
+) -> None:
+    same = [opened(name) for name in "abc"]
+    store, _client = paged(moto_aws, items=9, kind=Backwards)
+    assert store.waiting(model).places == tuple(map(place, same))
 
 
 @pytest.mark.parametrize("backend", ["moto"], indirect=True)

@@ -3,7 +3,9 @@ from __future__ import annotations
 import pytest
 
 from functions.accounts import handler as accounts
+from functions.feed import handler as feed
 from functions.payments import handler as payments
+from functions.push import handler as push
 from functions.status import handler as status
 from functions.submit import handler as submit
 from functions.sweep import handler as sweep
@@ -27,6 +29,8 @@ def world(monkeypatch: pytest.MonkeyPatch) -> World:
         (accounts, world.accounts_services),
         (payments, world.payments_services),
         (sweep, world.sweep_services),
+        (feed, world.feed_services),
+        (push, world.push_services),
     ):
         monkeypatch.setattr(module, "services", services)
     return world
@@ -41,6 +45,7 @@ def api(world: World) -> Api:
         world,
         {
             "post_jobs": submit.handler,
+            "post_tickets": feed.handler,
             **dict.fromkeys((*looking, "get_openapi", "get_docs"), status.handler),
             **dict.fromkeys(("get_me", "get_ledger"), accounts.handler),
             **dict.fromkeys((*paying, "get_ipn", "get_return"), payments.handler),

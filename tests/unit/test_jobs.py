@@ -43,6 +43,7 @@ GENERATING = replace(
     version=2,
     attempts=1,
     started_at=NOW,
+    starts_at=NOW,
     lease_id="lease-1",
     lease_expires_at=NOW + timedelta(seconds=LEASE_SECONDS),
 )
@@ -98,6 +99,7 @@ def test_a_transition_leads_where_it_says_or_is_refused(status: JobStatus, name:
         assert after.version == job.version + 1
         assert (after.lease_id is None) is (after.status is not JobStatus.GENERATING)
         assert (after.lease_expires_at is None) is (after.lease_id is None)
+        assert after.starts_at is None, "whoever claims it has a slot of their own for it"
         assert (after.finished_at is not None) is after.terminal
         assert after.created_at == job.created_at
         assert (after.job_id, after.user_id, after.request) == ("job_1", "usr_ann", job.request)

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import NoFreeSlot, ServiceFailed
+from common.latency import LATENCIES_KEPT
 from common.pacing import (
     LATE_MORE_US,
     LATE_US,
@@ -360,3 +361,30 @@ def test_slots_are_never_closer_than_the_interval_whatever_is_pushed(
     second, _after = taken(pushed(after, by_us=by_us), TWO, earliest_us=earliest_us)
     assert first >= earliest_us
     assert second - first >= interval_us(TWO, met.slowdown_permille) + by_us
+
+
+def test_what_calls_took_is_kept_in_milliseconds_the_last_of_each_place() -> None:
+    worker = Worker(MemoryLines())
+    for seconds in range(LATENCIES_KEPT + 3):
+        worker.pacer.took(worker.start(), seconds=seconds + 0.0004)
+    kept = line(worker.lines).latencies_ms
+    assert sorted(kept) == [1000 * seconds for seconds in range(3, LATENCIES_KEPT + 3)]
+
+
+def test_routes_keep_apart_what_their_calls_took() -> None:
+    worker = Worker(MemoryLines())
+    worker.pacer.took(worker.start(OTHER), seconds=2)
+    assert line(worker.lines, OTHER).latencies_ms == (2000,)
+    assert line(worker.lines).latencies_ms == ()
+
+
+class Deaf(MemoryLines):
+    """Lines that keep no latency."""
+
+    def observe(self, route: Route, *, place: int, latency_ms: int) -> None:
+        raise ServiceFailed(f"Keeping {latency_ms} at {place} of {route.name} did not work.")
+
+
+def test_what_a_call_took_is_not_worth_a_failure() -> None:
+    worker = Worker(Deaf())
+    worker.pacer.took(worker.start(), seconds=2)

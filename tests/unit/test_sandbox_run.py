@@ -212,11 +212,12 @@ def test_programs_get_nothing_of_the_persons_aws_settings() -> None:
     assert "production" not in settings.values()
 
 
-def test_invocations_fit_into_memory_and_leave_room_for_the_workers() -> None:
+def test_invocations_fit_into_memory_and_cores_and_leave_room_for_the_workers() -> None:
     gib = 2**30
-    fitting = [concurrency(size * gib, workers=28) for size in (1, 8, 16, 256)]
+    fitting = [concurrency(size * gib, cores=64, workers=28) for size in (1, 8, 16, 256)]
     assert fitting == [48, 64, 128, 200]
-    assert concurrency(gib, workers=300) == 320
+    assert [concurrency(64 * gib, cores=cores, workers=28) for cores in (1, 2, 4)] == [48, 64, 128]
+    assert concurrency(gib, cores=1, workers=300) == 320
 
 
 def test_a_synthesis_is_used_again_only_for_the_same_sources(
