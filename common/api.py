@@ -88,6 +88,8 @@ class ProgressView(Body):
 
     percent: int
     """From 0 to 99: reckoned from how long such images take, never 100 before it is there."""
+    starts_in_seconds: int
+    """Until the model begins, whose starts are paced; 0 once it has."""
     eta_seconds: int
     """Until the image is expected to be there."""
 
@@ -241,7 +243,11 @@ def job_view(
         queue=QueueView(position=outlook.position, eta_seconds=_whole(outlook.eta_seconds))
         if isinstance(outlook, InLine)
         else None,
-        progress=ProgressView(percent=outlook.percent, eta_seconds=_whole(outlook.eta_seconds))
+        progress=ProgressView(
+            percent=outlook.percent,
+            starts_in_seconds=round(outlook.starts_in_seconds),
+            eta_seconds=_whole(outlook.eta_seconds),
+        )
         if isinstance(outlook, Underway)
         else None,
         charge=ChargeView(held=held, settled=settled, released=released),

@@ -45,6 +45,8 @@ RETRY_AFTER_SECONDS = 2
 """When to ask again after something that may work the next time."""
 RETRY_AFTER_SECONDS_MAX = 30
 """The longest that a poller is told to wait: a place in line may be lost to nobody's knowledge."""
+RETRY_AFTER_UNKNOWN_SECONDS = 15
+"""When to look again at a queued job of which nobody knows where it is in line."""
 LOOKS = 4
 """How many times sooner than the image is due a poller is told to look again."""
 ETA_GRAINS = 8
@@ -255,7 +257,9 @@ def _look_again_seconds(view: JobView) -> int:
     if view.status is JobStatus.STALLED:
         return RETRY_AFTER_SECONDS_MAX
     if waits is None:
-        return RETRY_AFTER_SECONDS
+        # A line too long to be read is read the less for being asked about seldom.
+        queued = view.status is JobStatus.QUEUED
+        return RETRY_AFTER_UNKNOWN_SECONDS if queued else RETRY_AFTER_SECONDS
     return min(RETRY_AFTER_SECONDS_MAX, max(1, waits.eta_seconds // LOOKS))
 
 

@@ -107,6 +107,11 @@ class Job:
         """Whether nothing will change it any more."""
         return self.status in TERMINAL
 
+    @property
+    def at_rest(self) -> bool:
+        """Whether it waits for nothing but, if it is stalled, an operator."""
+        return self.terminal or self.status is JobStatus.STALLED
+
 
 class LeaseHeld(Exception):
     """Another worker has the job; look again after `expires_at`."""

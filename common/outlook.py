@@ -39,6 +39,8 @@ class Underway:
     """How far a job has come that is generating, 0 to 99, and the seconds until it is due."""
 
     percent: int
+    starts_in_seconds: float
+    """Until the slot of its call, 0 once that has come."""
     eta_seconds: float
 
 
@@ -107,11 +109,11 @@ class Forecaster:
         return InLine(ahead + 1, eta_seconds)
 
     def _fresh(self, model: str, routes: Sequence[Route]) -> _Read:
-        now = self._now()
         read = self._read.get(model)
-        if read is None or not 0 <= (now - read.at).total_seconds() < FRESH_SECONDS:
-            waiting = self._waiting.waiting(model)
-            read = _Read(now, self._lines.read(routes), waiting.places, waiting.complete)
+        if read is None or not 0 <= (self._now() - read.at).total_seconds() < FRESH_SECONDS:
+            waiting, lines = self._waiting.waiting(model), self._lines.read(routes)
+            # Its age counts from here: reads that are slow are those that must not be repeated.
+            read = _Read(self._now(), lines, waiting.places, waiting.complete)
             self._read[model] = read
         return read
 
@@ -156,7 +158,7 @@ def _underway(job: Job, latency: Latency, now: datetime) -> Outlook:
     if job.starts_at is None:
         return None
     elapsed = (now - job.starts_at).total_seconds()
-    return Underway(latency.percent(elapsed), latency.left_seconds(elapsed))
+    return Underway(latency.percent(elapsed), max(0.0, -elapsed), latency.left_seconds(elapsed))
 
 
 def _latency(routes: Sequence[Route], lines: Mapping[str, Line]) -> Latency:

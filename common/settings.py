@@ -17,7 +17,7 @@ from common.vnpay import PRICE_VND_MAX, PRICE_VND_MIN
 EMAIL_INDEX = "EmailIndex"
 """The index of the Users table by address."""
 USER_INDEX = "UserIndex"
-"""The indexes of the Jobs and Payments tables by user and time."""
+"""The indexes by user: of the Jobs and Payments tables by time too, and of Connections."""
 WAITING_INDEX = "WaitingIndex"
 """The sparse index of the Jobs table: the queued jobs of each model, in order."""
 TIME_INDEX = "TimeIndex"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from common.errors import ServiceFailed
 from common.jobs import Job
@@ -14,10 +14,15 @@ LOOK_SECONDS = 0.5
 """How often the job is read meanwhile; a wait of 20 s costs 40 reads."""
 
 
-def wait_for_end(job: Job, *, seconds: int, jobs: JobReader, now: Clock, sleep: Sleep) -> Job:
-    """The job when it is terminal, or as it was seen last: after so many seconds at most."""
-    deadline = now() + timedelta(seconds=seconds)
-    while not job.terminal and (left := (deadline - now()).total_seconds()) > 0:
+def wait_for_end(
+    job: Job, *, asked_at: datetime, seconds: int, jobs: JobReader, now: Clock, sleep: Sleep
+) -> Job:
+    """The job when it is terminal, or as it was seen last: so many seconds after it was asked for.
+
+    A stalled one is not waited for: an operator ends it, which takes longer.
+    """
+    deadline = asked_at + timedelta(seconds=seconds)
+    while not job.at_rest and (left := (deadline - now()).total_seconds()) > 0:
         sleep(min(LOOK_SECONDS, left))
         try:
             job = jobs.get(job.job_id) or job

@@ -14,8 +14,12 @@ from constructs import Construct
 from common.observability import TO_REVIEW
 from infra.api import Api
 from infra.config import Config
+from infra.feed import PUSH_AGE_SECONDS, Feed
 from infra.function import METRICS_NAMESPACE
 from infra.queue import JobsQueue
+
+PUSH_LATE_MS = PUSH_AGE_SECONDS * 1000
+"""When pushes are given up."""
 
 
 class Alarms(Construct):
@@ -29,10 +33,17 @@ class Alarms(Construct):
         config: Config,
         queue: JobsQueue,
         api: Api,
+        feed: Feed,
         sweep: lambda_.Function,
     ) -> None:
         super().__init__(scope, construct_id)
         self._topic = self._mail(config.alarm_email) if config.alarm_email else None
+        self._watch_jobs(config, queue, api)
+        self._watch_money()
+        self._watch_pushes(feed)
+        self._watch_sweep(sweep)
+
+    def _watch_jobs(self, config: Config, queue: JobsQueue, api: Api) -> None:
         self._alarm(
             "DeadLetters",
             "Jobs have stalled: look at the dead-letter queue, then redrive or discard them.",
@@ -56,6 +67,7 @@ class Alarms(Construct):
             threshold=1,
         )
 
+    def _watch_money(self) -> None:
         for service in ("payments", "sweep"):
             self._alarm(
                 f"MoneyThatDoesNotFit{service.title()}",
@@ -76,6 +88,22 @@ class Alarms(Construct):
             _counted("sweep", "PaymentsNotHealed"),
             threshold=5,
         )
+
+    def _watch_pushes(self, feed: Feed) -> None:
+        self._alarm(
+            "PushesFail",
+            "Clients are told nothing of what changes and have to look: read the logs of push.",
+            feed.push.metric_errors(period=Duration.minutes(5), statistic="Sum"),
+            threshold=3,
+        )
+        self._alarm(
+            "PushesLate",
+            "Clients are told late: push cannot keep up, or its sockets do not read.",
+            feed.push.metric("IteratorAge", period=Duration.minutes(5), statistic="Maximum"),
+            threshold=PUSH_LATE_MS,
+        )
+
+    def _watch_sweep(self, sweep: lambda_.Function) -> None:
         self._alarm(
             "SweepErrors",
             "The sweep met something unexpected, and went on with the rest: read its logs.",

@@ -74,6 +74,9 @@ class Config(BaseModel):
     """What the whole API takes before it answers 429."""
     request_burst: Annotated[int, Field(ge=1, le=5_000)] = 400
     """Requests that may come at once above that rate."""
+    looks_at_once: Annotated[int, Field(ge=10, le=1000)] = 200
+    """How many requests for jobs, and as many submits, may be under way at once. It is reserved, so
+    that those who prefer to wait, up to 20 s each, never take the place of payments or sign-ins."""
     alarm_email: str | None = None
     """Who is told of an alarm; None: alarms only show in CloudWatch."""
     oldest_job_alarm_seconds: Annotated[int, Field(ge=60)] = 3600

@@ -27,6 +27,8 @@ MESSAGES_BURST = 200
 """What all clients together may open and say; what is pushed to them does not count."""
 PUSH_TIMEOUT_SECONDS = 30
 PUSH_BATCH = 100
+PUSHES_BESIDE = 10
+"""Batches of a shard at once, each item's changes in order: few wait for others' sockets."""
 PUSH_TRIES_AGAIN = 2
 PUSH_AGE_SECONDS = 60
 """Older news is not worth a push: the client has looked for itself."""
@@ -98,6 +100,7 @@ class Feed(Construct):
                     table,
                     starting_position=lambda_.StartingPosition.LATEST,
                     batch_size=PUSH_BATCH,
+                    parallelization_factor=PUSHES_BESIDE,
                     retry_attempts=PUSH_TRIES_AGAIN,
                     bisect_batch_on_error=True,
                     max_record_age=Duration.seconds(PUSH_AGE_SECONDS),

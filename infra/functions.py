@@ -70,6 +70,7 @@ class Functions(Construct):
                 "active_jobs_max": str(self._config.active_jobs_max),
             },
             timeout_seconds=LONG_POLL_TIMEOUT_SECONDS,
+            reserved_concurrency=self._config.looks_at_once,
         )
 
     def _worker(self) -> lambda_.Function:
@@ -138,6 +139,7 @@ class Functions(Construct):
             StatusSettings,
             self._maker.outlook_values(),
             timeout_seconds=LONG_POLL_TIMEOUT_SECONDS,
+            reserved_concurrency=self._config.looks_at_once,
         )
 
     def _accounts(self) -> lambda_.Function:

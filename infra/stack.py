@@ -78,6 +78,7 @@ class ImagifyStack(Stack):
             config=config,
             queue=self.queue,
             api=self.api,
+            feed=self.feed,
             sweep=self.functions.sweep,
         )
         self._write_outputs(config)

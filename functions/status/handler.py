@@ -28,12 +28,15 @@ app = http.resolver()
 def get_job(job_id: str) -> Response[str]:
     """One job of the user's, or 304 while it is as it was; `Prefer: wait=N` waits for its end."""
     event, given = app.current_event, services()
+    asked_at = given.now()
     user_id = http.user_id(event)
     job = given.jobs.get(http.job_id(job_id))
     if job is None or job.user_id != user_id:
         raise NotFound("You have no job of that id.")
     wait = http.wait_preferred(event)
-    job = wait_for_end(job, seconds=wait, jobs=given.jobs, now=given.now, sleep=given.sleep)
+    job = wait_for_end(
+        job, asked_at=asked_at, seconds=wait, jobs=given.jobs, now=given.now, sleep=given.sleep
+    )
     return http.job_answer(
         HTTPStatus.OK,
         given.snapshots.of(job),

@@ -21,7 +21,7 @@ app = http.resolver()
 def post_job() -> Response[str]:
     """Submit a job: 202, with where to look for it and when."""
     given = services()
-    event = app.current_event
+    event, asked_at = app.current_event, given.now()
     user_id = http.user_id(event)
     job = submit_job(
         http.read_body(SubmitRequest, event),
@@ -31,12 +31,14 @@ def post_job() -> Response[str]:
         queue=given.queue,
         routes=given.settings.routes,
         active_jobs_max=given.settings.active_jobs_max,
-        now=given.now(),
+        now=asked_at,
     )
     logger.info("submitted", job_id=job.job_id, user_id=user_id, status=job.status)
     count("JobsSubmitted")
     wait = http.wait_preferred(event)
-    job = wait_for_end(job, seconds=wait, jobs=given.jobs, now=given.now, sleep=given.sleep)
+    job = wait_for_end(
+        job, asked_at=asked_at, seconds=wait, jobs=given.jobs, now=given.now, sleep=given.sleep
+    )
     view = given.snapshots.of(job)
     return http.job_answer(HTTPStatus.ACCEPTED, view, now=given.now(), waited=wait)
 

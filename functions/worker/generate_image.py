@@ -123,6 +123,9 @@ def _work(job: Job, claimed: Job, delivery: Delivery, worker: WorkerServices) ->
     try:
         plan = None if image else _plan(job, worker)
     except Unavailable as error:
+        if died:
+            # Nobody has it any more, and that is what its owner is told.
+            worker.jobs.save(lifecycle.requeue(job, attempt_spent=True))
         return _later(delivery, error.retry_after_seconds, worker)
     if plan is not None:
         claimed = replace(claimed, starts_at=plan.starts_at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from http import HTTPStatus
 
 import httpx
 from starlette.requests import Request
@@ -31,7 +32,10 @@ class Forward:
     async def answer(self, request: Request) -> Response:
         """The API's answer, or 502 as problem+json where there is none."""
         # The path as it was sent: what is escaped in it stays so.
-        path = request.scope["raw_path"].decode("ascii").removeprefix("/api")
+        path = request.scope["raw_path"].decode("ascii")
+        if not path.startswith("/api/") or ".." in path.split("/"):
+            return _problem(404, "not_found", "No such path.")
+        path = path.removeprefix("/api")
         query = f"?{request.url.query}" if request.url.query else ""
         # Made by hand, as the client would add headers of its own.
         passed_on = httpx.Request(
@@ -48,7 +52,8 @@ class Forward:
             finally:
                 await upstream.aclose()
         except httpx.HTTPError as error:
-            return _bad_gateway(error)
+            reason = f"The API does not answer ({type(error).__name__})."
+            return _problem(502, "bad_gateway", reason)
         answer = Response(content, status_code=upstream.status_code)
         for name, value in _passed_on(upstream.headers.multi_items()):
             answer.headers.append(name, value)
@@ -65,12 +70,13 @@ def _passed_on(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in headers if name.lower() not in NOT_PASSED_ON]
 
 
-def _bad_gateway(error: httpx.HTTPError) -> Response:
+def _problem(status: int, code: str, detail: str) -> Response:
+    title = HTTPStatus(status).phrase
     problem = {
         "type": "about:blank",
-        "title": "Bad Gateway",
-        "status": 502,
-        "code": "bad_gateway",
-        "detail": f"The API does not answer ({type(error).__name__}).",
+        "title": title,
+        "status": status,
+        "code": code,
+        "detail": detail,
     }
-    return JSONResponse(problem, 502, media_type="application/problem+json")
+    return JSONResponse(problem, status, media_type="application/problem+json")

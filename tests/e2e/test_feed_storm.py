@@ -1,4 +1,4 @@
-"""Bad weather on the deployed stack, with the page's own client; `make bench-feed` has more of it."""
+"""Bad weather on the deployed stack, with the page's own client; `make bench-feed` has more."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ import pytest
 from common.feed import SOCKET_SECONDS_MAX, TICKET_SECONDS
 from common.settings import FeedSettings, PushSettings
 from infra import feed
+from infra.config import Config
 from infra.feed import ACCESS_LOG_REASON, SOCKETS_REASON, STAGE, TICKET_REASON
 from tests.infra.template import FUNCTIONS, Template
 
@@ -19,6 +20,28 @@ def test_there_is_one_api_for_requests_and_one_for_sockets(aws: Template) -> Non
     assert {name: api["ProtocolType"] for name, api in apis.items()} == {
         "Api/Http": "HTTP",
         SOCKETS: "WEBSOCKET",
+    }
+
+
+def test_pushes_that_fail_or_are_late_raise_an_alarm(aws: Template) -> None:
+    alarms = {
+        path: (alarm["MetricName"], alarm["Statistic"], alarm["Threshold"])
+        for path, alarm in aws.of_type("AWS::CloudWatch::Alarm").items()
+        if "Push" in path
+    }
+    assert alarms == {
+        "Alarms/PushesFail": ("Errors", "Sum", 3),
+        "Alarms/PushesLate": ("IteratorAge", "Maximum", 60_000),
+    }
+
+
+def test_who_waits_for_a_job_takes_nobody_elses_place(aws: Template) -> None:
+    reserved = {name: aws.function(name).get("ReservedConcurrentExecutions") for name in FUNCTIONS}
+    assert reserved == {
+        **dict.fromkeys(FUNCTIONS),
+        "worker": 28,
+        "submit": Config().looks_at_once,
+        "status": Config().looks_at_once,
     }
 
 

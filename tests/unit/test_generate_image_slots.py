@@ -137,6 +137,23 @@ def test_where_no_slot_is_free_the_job_goes_on_waiting_in_its_place() -> None:
     world.audit()
 
 
+def test_a_job_whose_worker_died_waits_again_where_no_slot_is_free() -> None:
+    world = World()
+    job = world.submitted()
+    world.fate.calls.clear()
+    world.fate.at = 4
+    with pytest.raises(ProcessDied):
+        world.work_once()
+    world.clock.advance(world.worker_settings.lease_seconds + 1)
+    for _slot in range(200):
+        world.lines.take(CORE, earliest_us=world.clock.now_us(), latest_us=2**62)
+    assert world.work_once() == Done()
+    left = world.job(job.job_id)
+    assert (left.status, left.starts_at, left.attempts) == (JobStatus.QUEUED, None, 1)
+    assert world.work_until_terminal(job.job_id).status is JobStatus.SUCCEEDED
+    world.audit()
+
+
 def test_a_worker_that_died_leaves_the_next_one_a_start_of_its_own() -> None:
     model = Watching()
     world = watched(model)

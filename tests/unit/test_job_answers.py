@@ -133,7 +133,7 @@ def test_no_outlook_is_another_view_than_one() -> None:
 
 def test_generating_counts_down_like_waiting() -> None:
     def working(eta: float, later: float) -> str:
-        shown = view(JobStatus.GENERATING, Underway(int(99 - eta), eta), later=later)
+        shown = view(JobStatus.GENERATING, Underway(int(99 - eta), 0, eta), later=later)
         return tag(shown, later=later)
 
     assert working(8, 0) == working(7, 1)
@@ -146,14 +146,17 @@ def test_generating_counts_down_like_waiting() -> None:
     [(1, 1), (4, 1), (7, 1), (8, 2), (12, 3), (80, 20), (120, 30), (121, 30), (9_999, 30)],
 )
 def test_who_asks_again_is_told_to_when_the_image_is_nearer(eta: float, seconds: int) -> None:
-    for shown in (waiting(3, eta), view(JobStatus.GENERATING, Underway(50, eta))):
+    for shown in (waiting(3, eta), view(JobStatus.GENERATING, Underway(50, 0, eta))):
         answer = job_answer(HTTPStatus.OK, shown, now=NOW)
         assert answer.headers["Retry-After"] == str(seconds)
 
 
-def test_while_nobody_knows_one_asks_every_two_seconds() -> None:
-    for status in (JobStatus.QUEUED, JobStatus.GENERATING):
-        assert job_answer(HTTPStatus.OK, view(status), now=NOW).headers["Retry-After"] == "2"
+def test_while_nobody_knows_one_asks_soon_but_not_for_a_place_in_a_long_line() -> None:
+    def after(status: JobStatus) -> object:
+        return job_answer(HTTPStatus.OK, view(status), now=NOW).headers["Retry-After"]
+
+    assert after(JobStatus.GENERATING) == "2"
+    assert after(JobStatus.QUEUED) == "15"
 
 
 def test_a_stalled_job_is_asked_for_seldom() -> None:
@@ -197,13 +200,13 @@ def test_a_wait_is_told_in_whole_seconds_and_never_as_none(eta: float, whole: in
     queue = waiting(3, eta).queue
     assert queue is not None
     assert (queue.position, queue.eta_seconds) == (3, whole)
-    progress = view(JobStatus.GENERATING, Underway(7, eta)).progress
+    progress = view(JobStatus.GENERATING, Underway(7, 0, eta)).progress
     assert progress is not None
     assert (progress.percent, progress.eta_seconds) == (7, whole)
 
 
 def test_a_view_shows_the_one_outlook_that_the_job_has() -> None:
-    queued, working = waiting(1, 5), view(JobStatus.GENERATING, Underway(1, 5))
+    queued, working = waiting(1, 5), view(JobStatus.GENERATING, Underway(1, 0, 5))
     assert queued.queue
     assert queued.progress is None
     assert working.progress

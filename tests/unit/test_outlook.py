@@ -241,7 +241,7 @@ def test_a_job_that_generates_is_as_far_as_calls_are_that_began_when_its_did() -
     for place, latency_ms in enumerate((5_000, 6_000, 9_000)):
         here.lines.observe(CORE, place=place, latency_ms=latency_ms)
     latency = observed((5_000, 6_000, 9_000), p95_seconds=10)
-    assert here.underway(job) == Underway(latency.percent(3), latency.left_seconds(3))
+    assert here.underway(job) == Underway(latency.percent(3), 0, latency.left_seconds(3))
     assert 0 < here.underway(job).percent < 99
 
 
@@ -249,7 +249,13 @@ def test_a_job_whose_slot_is_to_come_has_not_begun() -> None:
     job = started(a_job("a"), -2)
     told = Here(job).underway(job)
     assert told.percent == 0
+    assert told.starts_in_seconds == pytest.approx(2)
     assert told.eta_seconds == pytest.approx(2 + USUAL)
+
+
+def test_a_job_that_has_begun_starts_no_more() -> None:
+    job = started(a_job("a"), 2)
+    assert Here(job).underway(job).starts_in_seconds == 0
 
 
 def test_as_time_goes_by_a_job_comes_nearer() -> None:
@@ -324,6 +330,22 @@ def test_what_was_read_serves_a_crowd_for_a_quarter_of_a_second() -> None:
     here.clock.advance(FRESH_SECONDS / 6 + 0.001)
     assert here.in_line(second).position == 1
     assert here.waiting.asked == ["core", "core"]
+
+
+def test_a_read_that_is_slow_serves_as_long_as_a_quick_one() -> None:
+    job = a_job("a")
+    here = Here(job)
+    read = here.waiting.waiting
+
+    def slowly(model: str) -> Waiting:
+        here.clock.advance(2 * FRESH_SECONDS)
+        return read(model)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(here.waiting, "waiting", slowly)
+        here.in_line(job)
+        here.in_line(job)
+    assert here.waiting.asked == ["core"]
 
 
 def test_what_was_read_of_one_model_says_nothing_of_another() -> None:

@@ -181,6 +181,15 @@ def test_the_api_gets_what_was_asked_and_the_page_what_was_answered(
     assert "Set-Cookie" not in answer.headers
 
 
+@pytest.mark.parametrize("target", ["/api%2Fjobs", "/api/../other", "/api%2F@example.com/x"])
+def test_nothing_but_the_api_is_asked(page: httpx.Client, api: Api, target: str) -> None:
+    with socket.create_connection((page.base_url.host, page.base_url.port or 0)) as client:
+        client.sendall(f"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        answer = b"".join(iter(lambda: client.recv(4096), b""))
+    assert answer.startswith(b"HTTP/1.1 404")
+    assert api.asked == []
+
+
 @pytest.mark.parametrize("status", [201, 304, 402, 404, 500])
 def test_every_status_comes_through(page: httpx.Client, api: Api, status: int) -> None:
     api.status = status

@@ -37,7 +37,25 @@ class Story:
 
 
 def waited(story: Story, clock: ManualClock, seconds: int, job: Job = QUEUED) -> Job:
-    return wait_for_end(job, seconds=seconds, jobs=story, now=clock, sleep=clock.sleep)
+    return wait_for_end(
+        job, asked_at=clock(), seconds=seconds, jobs=story, now=clock, sleep=clock.sleep
+    )
+
+
+def test_what_was_spent_before_is_part_of_the_wait() -> None:
+    clock = ManualClock()
+    asked_at = clock()
+    clock.advance(15)
+    story = Story(clock, (0, QUEUED))
+    wait_for_end(QUEUED, asked_at=asked_at, seconds=20, jobs=story, now=clock, sleep=clock.sleep)
+    assert sum(clock.slept) == pytest.approx(5)
+
+
+def test_a_stalled_job_is_not_waited_for() -> None:
+    clock = ManualClock()
+    story = Story(clock, (0, QUEUED), (2, JOBS[JobStatus.STALLED]))
+    assert waited(story, clock, 20) == JOBS[JobStatus.STALLED]
+    assert sum(clock.slept) == pytest.approx(2)
 
 
 @pytest.mark.parametrize("status", sorted(TERMINAL))
@@ -61,13 +79,6 @@ def test_a_job_that_does_not_end_is_told_as_it_is_then() -> None:
     story = Story(clock, (0, QUEUED), (4.9, GENERATING), (5.2, JOBS[JobStatus.SUCCEEDED]))
     assert waited(story, clock, 5) == GENERATING
     assert sum(clock.slept) == pytest.approx(5)
-
-
-def test_a_job_that_stalls_is_not_over() -> None:
-    clock = ManualClock()
-    story = Story(clock, (0, JOBS[JobStatus.STALLED]))
-    assert waited(story, clock, 2) == JOBS[JobStatus.STALLED]
-    assert sum(clock.slept) == pytest.approx(2)
 
 
 def test_who_does_not_want_to_wait_does_not() -> None:
