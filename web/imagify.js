@@ -45,11 +45,19 @@
  * @property {string|null} started_at
  * @property {string|null} finished_at
  * @property {{position: number, eta_seconds: number}|null} [queue] while queued, if known; 1 = next
- * @property {{percent: number, eta_seconds: number}|null} [progress] while generating, if known
+ * @property {Progress|null} [progress] while generating, if known
  * @property {{held: number, settled: number, released: number}} charge credits; the sum is its price
  * @property {Image|null} image
  * @property {Reason|null} error
  * @property {{self: string, cancel: string|null}} urls
+ */
+
+/**
+ * How far a job has come that is generating.
+ * @typedef {object} Progress
+ * @property {number} percent
+ * @property {number} [starts_in_seconds] until the model begins; 0 once it has
+ * @property {number} eta_seconds until the image is due
  */
 
 /**
@@ -158,6 +166,8 @@ const POLL_MS = 2 * SECOND;
 const POLL_MAX_MS = 60 * SECOND;
 /** How often the clock is looked at, and a connection that owes an answer. */
 const BEAT_MS = 5 * SECOND;
+/** How old what the feed has told of a job in flight may be: its place in line is not pushed. */
+const FRESH_MS = 10 * SECOND;
 /** Timers this late mean that the machine slept. Hidden tabs run them once a minute, no later. */
 const JUMP_MS = 90 * SECOND;
 /** Beats without the answer to a refresh until a connection is doubted, and given up. */
@@ -792,11 +802,13 @@ class Connection {
     this.news.change();
   }
 
-  beat() {
+  /** @param {boolean} inFlight whether somebody sees a job that is on its way */
+  beat(inFlight) {
     const now = this.host.now();
     if (now >= this.#oldAt) this.onRest?.();
     if (this.#beats === null) {
-      if (now - this.#askedAt >= this.keepAliveMs) this.refresh();
+      const everyMs = inFlight ? Math.min(FRESH_MS, this.keepAliveMs) : this.keepAliveMs;
+      if (now - this.#askedAt >= everyMs) this.refresh();
       return;
     }
     this.#beats += 1;
@@ -880,9 +892,10 @@ class Feed {
     this.news.change();
   }
 
-  beat() {
-    this.#connection?.beat();
-    this.#next?.beat();
+  /** @param {boolean} inFlight whether somebody sees a job that is on its way */
+  beat(inFlight) {
+    this.#connection?.beat(inFlight);
+    this.#next?.beat(inFlight);
   }
 
   /**
@@ -1027,6 +1040,11 @@ class Watch {
     }
     this.#bell.ring();
     return changed;
+  }
+
+  /** Whether it is on its way: then where it stands changes without a change of the job. */
+  get inFlight() {
+    return this.#job?.status === "queued" || this.#job?.status === "generating";
   }
 
   /** The feed has another state, and with it the time of the next look. */
@@ -1502,8 +1520,9 @@ export class Imagify {
     this.#idleBeats += 1;
     this.#update();
     if (this.#idleBeats >= LINGER_BEATS) this.#feed.stop();
+    const inFlight = !this.#host.hidden() && [...this.#watches].some((watch) => watch.inFlight);
     if (jumped) this.#wake(true);
-    else this.#feed.beat();
+    else this.#feed.beat(inFlight);
   }
 
   #feedChanged() {

@@ -6,7 +6,7 @@ import re
 import uuid
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from sandbox.people import new_password
 from tests.browser.app import CODE, RESET_CODE, App
@@ -82,6 +82,34 @@ def test_a_session_outlives_a_reload_and_ends_in_all_tabs(app: App, person: Sign
         assert JWT_BEGINS not in stored
         assert person.person.email not in stored
         assert "half a prompt" not in stored
+
+
+def test_who_signs_out_leaves_no_unsent_prompt(app: App, watch: Watch, person: SignedIn) -> None:
+    watch.expect(r"Failed to load resource: net::ERR_FAILED")
+
+    def lose(route: Route) -> None:
+        if route.request.method == "POST":
+            route.abort()
+        else:
+            route.continue_()
+
+    app.page.route("**/api/jobs", lose)
+    app.submit("never to be sent")
+    expect(app.page.get_by_test_id("pending")).to_be_visible()
+
+    app.sign_out()
+
+    expect(app.page.get_by_label("E-mail")).to_be_visible()
+    stored = app.page.evaluate("() => JSON.stringify({...localStorage, ...sessionStorage})")
+    assert "never to be sent" not in stored
+    assert person.person.email not in stored
+
+
+def test_an_address_that_cannot_be_read_shows_the_start(app: App) -> None:
+    app.open("#image/%E0%A4%A")
+    expect(app.prompt).to_be_visible()
+    app.page.get_by_test_id("nav-gallery").click()
+    expect(app.page.get_by_role("heading", name="Gallery")).to_be_visible()
 
 
 @pytest.mark.parametrize(

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import httpx
-from playwright.sync_api import BrowserContext, Page, Request, Route, WebSocket, expect
+from playwright.sync_api import APIResponse, BrowserContext, Page, Request, Route, WebSocket, expect
 
 from tests.browser.app import App, expect_image, expect_status
+from tests.browser.backstage import Backstage
 from tests.browser.watch import Watch
 from tests.product import SignedIn
 
 NOTE = "Live updates paused; checking every few seconds."
+SETTLE_MS = 100
 KEEP_SOCKETS = """
 globalThis.sockets = [];
 globalThis.WebSocket = class extends WebSocket {
@@ -63,6 +65,34 @@ def test_both_tabs_follow(app: App, context: BrowserContext, control: httpx.Clie
         each.page.bring_to_front()
         expect_image(each.job("seen twice"))
         each.expect_available(8)
+
+
+def test_credits_that_move_while_the_ledger_is_read_show(
+    app: App, backstage: Backstage, person: SignedIn
+) -> None:
+    app.expect_available(10)
+    held: list[tuple[Route, APIResponse]] = []
+
+    def hold(route: Route) -> None:
+        if held:
+            route.continue_()
+        else:
+            held.append((route, route.fetch()))
+
+    app.page.route("**/api/me/ledger*", hold)
+    app.page.get_by_test_id("nav-credits").click()
+    while not held:
+        app.page.wait_for_timeout(SETTLE_MS)
+    # With the job waiting, nothing else moves credits and so has the ledger read again.
+    with backstage.workers_stopped():
+        backstage.submit(person, "meanwhile")
+        expect(app.page.get_by_test_id("balance-available")).to_have_text("8 credits")
+        (route, answer) = held[0]
+
+        route.fulfill(response=answer)
+
+        rows = app.page.get_by_test_id("ledger-row")
+        expect(rows.and_(app.page.locator('[data-kind="hold"]'))).to_have_count(1)
 
 
 def test_a_cut_feed_is_polled_through_and_comes_back(

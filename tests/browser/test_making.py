@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -81,6 +82,22 @@ def test_a_reload_in_the_midst_finds_the_job_again(app: App, control: httpx.Clie
     expect_status(job, "generating")
     expect(job.get_by_role("progressbar")).to_be_visible()
     expect_image(job)
+
+
+def test_an_open_job_shows_what_becomes_of_it(app: App, control: httpx.Client) -> None:
+    control.post("/settings", json={"latency_seconds": 4}).raise_for_status()
+    job = app.submit("watched from near")
+    expect_status(job, "generating")
+
+    app.page.evaluate("id => location.hash = `#image/${id}`", job.get_attribute("data-job-id"))
+
+    dialog = app.page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Drawing")
+    close = dialog.get_by_role("button", name="Close")
+    close.focus()
+    expect(dialog.locator("img")).to_have_class(re.compile("loaded"))
+    expect(dialog).to_contain_text("2 credits")
+    expect(close).to_be_focused()
 
 
 def test_a_submit_whose_answer_is_lost_is_one_job_and_one_hold(

@@ -108,9 +108,57 @@ test("a hidden page still follows its jobs", async () => {
   await quiet(world, service, client);
 });
 
+test("a place in line moves on the feed, though no change of the job is pushed", async () => {
+  const { world, service, client } = await setting();
+  const { job_id } = service.job("queued", { queue: { position: 9, eta_seconds: 90 } });
+  const seen = subscription(client, job_id);
+  await world.pass(1);
+  for (const position of [8, 7, 6]) {
+    service.jobs.get(job_id).queue = { position, eta_seconds: position * 10 };
+    await world.pass(16);
+    assert.equal(seen.updates.at(-1).queue.position, position);
+  }
+  assert.equal(client.feedState, "live");
+  assert.equal(service.asked(`GET /jobs/${job_id}`).length, 1, "the one at the start");
+  await quiet(world, service, client);
+});
+
+test("one refresh about every 10 s serves all jobs in flight", async () => {
+  const { world, service, client } = await setting();
+  for (const status of ["queued", "generating", "queued"]) {
+    subscription(client, service.job(status).job_id);
+  }
+  await world.pass(600);
+  const { length } = service.sockets[0].sent;
+  assert.ok(length >= 40 && length <= 61, `${length} refreshes in ten minutes`);
+  await quiet(world, service, client);
+});
+
+test("a refresh is not sent for what nobody sees, or what is in flight no more", async () => {
+  const { world, service, client } = await setting();
+  client.onBalance(() => {});
+  const { job_id } = service.job();
+  subscription(client, job_id);
+  await world.pass(30);
+  const sent = () => service.sockets[0].sent.length;
+  await world.hide(true);
+  let before = sent();
+  await world.pass(200);
+  assert.equal(sent(), before, "the page is hidden");
+  await world.hide(false);
+  await world.pass(30);
+  assert.ok(sent() > before + 1, "it is seen again");
+  service.change(job_id, "stalled");
+  await world.pass(1);
+  before = sent();
+  await world.pass(200);
+  assert.equal(sent(), before, "the job stands still");
+  await quiet(world, service, client);
+});
+
 test("keep-alives keep the socket", async () => {
   const { world, service, client } = await setting();
-  subscription(client, service.job().job_id);
+  client.onBalance(() => {});
   await world.pass(3600);
   assert.equal(service.sockets.length, 1);
   const { length } = service.sockets[0].sent;
@@ -303,7 +351,7 @@ test("a handshake that hangs is given up", async () => {
 
 test("a line that died in silence is found out by the next keep-alive", async () => {
   const { world, service, client } = await setting();
-  subscription(client, service.job().job_id);
+  client.onBalance(() => {});
   await world.pass(100);
   service.open[0].cut = true;
   await world.pass(260);
@@ -314,10 +362,10 @@ test("a line that died in silence is found out by the next keep-alive", async ()
 
 test("a watchdog's find makes it ask the feed", async () => {
   const { world, service, client } = await setting();
-  const { job_id } = service.job();
+  const { job_id } = service.job("stalled");
   subscription(client, job_id);
   await world.pass(5);
-  service.change(job_id, "generating", { lost: true });
+  service.change(job_id, "stalled", { lost: true });
   await world.pass(60);
   assert.equal(service.sockets[0].sent.length, 2);
   await quiet(world, service, client);
@@ -437,7 +485,7 @@ test("a look that was under way when the lid was closed is not waited for", asyn
 
 test("events that come together are one refresh more, and no storm of looks", async () => {
   const { world, service, client } = await setting();
-  const { job_id } = service.job();
+  const { job_id } = service.job("stalled");
   subscription(client, job_id);
   await world.pass(30);
   for (const event of ["visibilitychange", "pageshow", "resume"]) world.happen(event);

@@ -115,6 +115,7 @@ test("an older version after a newer one is ignored, pushed or polled", async ()
   const old = service.job();
   const seen = subscription(client, old.job_id);
   await world.pass(1);
+  await world.hide(true); // it refreshes no more, so the watchdog looks
   service.change(old.job_id, "generating");
   await world.pass(1);
   service.push({ type: "job", job: old });
@@ -143,6 +144,7 @@ test("a lost terminal push is found by the watchdog, soon after the job's time",
   const { job_id } = service.job();
   const seen = subscription(client, job_id);
   await world.pass(1);
+  await world.hide(true); // no refresh finds it before
   service.change(job_id, "generating", { progress: { percent: 10, eta_seconds: 6 } });
   await world.pass(1);
   const before = service.asked(`GET /jobs/${job_id}`).length;
@@ -150,6 +152,17 @@ test("a lost terminal push is found by the watchdog, soon after the job's time",
   assert.equal(service.asked(`GET /jobs/${job_id}`).length, before, "not before its time");
   service.change(job_id, "succeeded", { lost: true });
   await world.pass(15);
+  assert.equal(seen.value?.status, "succeeded");
+  await quiet(world, service, client);
+});
+
+test("a lost terminal push is found by a refresh before that, while somebody looks", async () => {
+  const { world, service, client } = await setting();
+  const { job_id } = service.job("generating", { progress: { percent: 0, eta_seconds: 60 } });
+  const seen = subscription(client, job_id);
+  await world.pass(1);
+  service.change(job_id, "succeeded", { lost: true });
+  await world.pass(16);
   assert.equal(seen.value?.status, "succeeded");
   await quiet(world, service, client);
 });
@@ -173,6 +186,7 @@ test("news sets the watchdog back to looking often", async () => {
   const seen = subscription(client, job_id);
   // Some time until the next keep-alive, which would find it too.
   await world.pass(3690);
+  await world.hide(true); // nor will a refresh
   service.change(job_id, "generating");
   await world.pass(1);
   service.change(job_id, "failed", { lost: true });
@@ -186,6 +200,7 @@ test("a watchdog's look that fails is repeated soon, and then all is as before",
   const { job_id } = service.job();
   subscription(client, job_id);
   await world.pass(1);
+  await world.hide(true); // it refreshes no more, so the watchdog looks
   let left = 2;
   service.fault = ({ what }) =>
     what === `GET /jobs/${job_id}` && left-- > 0 ? problem(503, "try_again") : undefined;
@@ -519,6 +534,7 @@ test("a refresh token that is dead signs out and rejects subscriptions", async (
   const { job_id } = service.job();
   const seen = subscription(client, job_id);
   await world.pass(1);
+  await world.hide(true); // it refreshes no more, so the watchdog looks
   service.refreshTokens.clear();
   await world.pass(3600);
   assert.equal(seen.error?.code, "signed_out");

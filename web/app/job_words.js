@@ -4,7 +4,12 @@ import { known, ordinal, say } from "./language.js";
 
 /**
  * @typedef {import("./types.js").Job} Job
- * @typedef {{word: string, detail: string, percent: number | null}} Told
+ *
+ * @typedef {object} Told
+ * @property {string} word
+ * @property {string} detail
+ * @property {number | null} percent null while there is none
+ * @property {boolean} begun whether the model is at it, as far as is known
  */
 
 const SECONDS_MAX = 90;
@@ -25,8 +30,10 @@ const EXCERPT_CHARS = 80;
  * @returns {Told}
  */
 export function told(job, seconds) {
-  const word = say(known(`job.${job.status}`) ? `job.${job.status}` : "job.unknown");
-  return { word, detail: detail(job, seconds), percent: percent(job, seconds) };
+  const begun = job.status === "generating" && startsIn(job, seconds) <= 0;
+  const key = job.status === "generating" && !begun ? "job.starting" : `job.${job.status}`;
+  const word = say(known(key) ? key : "job.unknown");
+  return { word, detail: detail(job, seconds), percent: percent(job, seconds), begun };
 }
 
 /**
@@ -58,7 +65,7 @@ function reason(job) {
 /** @param {Job} job @param {number} seconds */
 function detail(job, seconds) {
   if (job.status === "queued") return queued(job, seconds);
-  if (job.status === "generating") return left(job.progress?.eta_seconds, seconds, "eta.soon");
+  if (job.status === "generating") return generating(job, seconds);
   if (job.status === "failed") return `${reason(job)} ${say("job.not_charged")}`;
   if (job.status === "stalled") return say("job.stalled.detail");
   return job.status === "canceled" ? say("job.not_charged") : "";
@@ -74,6 +81,18 @@ function queued({ queue }, seconds) {
   return rest ? say("job.place_and_time", { place, time: rest }) : place;
 }
 
+/** @param {Job} job @param {number} seconds */
+function generating(job, seconds) {
+  const rest = startsIn(job, seconds);
+  if (rest > 0) return say("eta.starts", { count: rounded(rest) });
+  return left(job.progress?.eta_seconds, seconds, "eta.soon");
+}
+
+/** Seconds until the model begins; 0 or less once it has. @param {Job} job @param {number} seconds */
+function startsIn({ progress }, seconds) {
+  return (progress?.starts_in_seconds ?? 0) - seconds;
+}
+
 /**
  * How long it takes yet; it is never over here, only late.
  *
@@ -87,21 +106,30 @@ function left(eta, seconds, soon) {
   if (rest < -(LATE_SECONDS + eta * LATE_SHARE)) return say("eta.late");
   if (rest < 2) return say(soon);
   if (rest > SECONDS_MAX) return say("eta.minutes", { count: Math.round(rest / 60) });
+  return say("eta.seconds", { count: rounded(rest) });
+}
+
+/** Whole seconds, in steps while they are many. @param {number} rest above 0 */
+function rounded(rest) {
   const step = rest > 20 ? 5 : 1;
-  return say("eta.seconds", { count: Math.round(rest / step) * step });
+  return Math.max(1, Math.round(rest / step) * step);
 }
 
 /**
- * How far it is by now: steadily up to the ETA, then ever more slowly, as the end is not known.
+ * How far it is by now: nowhere until the model begins, from then on steadily up to the ETA, then
+ * ever more slowly, as the end is not known.
  *
  * @param {Job} job
  * @param {number} seconds
  */
 function percent({ progress }, seconds) {
   if (!progress) return null;
-  const eta = Math.max(1, progress.eta_seconds);
-  const late = Math.max(0, seconds - eta) / Math.max(eta, SLOW_SECONDS);
-  const share = seconds < eta ? (AT_ETA * seconds) / eta : 1 - (1 - AT_ETA) * Math.exp(-late);
+  const wait = progress.starts_in_seconds ?? 0;
+  const drawn = seconds - wait;
+  if (drawn < 0) return 0;
+  const eta = Math.max(1, progress.eta_seconds - wait);
+  const late = Math.max(0, drawn - eta) / Math.max(eta, SLOW_SECONDS);
+  const share = drawn < eta ? (AT_ETA * drawn) / eta : 1 - (1 - AT_ETA) * Math.exp(-late);
   const start = Math.min(progress.percent, PERCENT_MAX);
   return Math.floor(start + (PERCENT_MAX - start) * share);
 }

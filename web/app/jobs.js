@@ -61,6 +61,11 @@ export class Jobs {
     this.#store.forget();
   }
 
+  /** Leave nothing unsent behind of a person who leaves by choice. @param {string} email */
+  forget(email) {
+    this.#outbox.forget(email);
+  }
+
   /** Fetch the newest jobs, those that are stalled, and the balance. */
   async read() {
     const { signal } = this.#ended;

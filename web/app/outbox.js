@@ -39,6 +39,11 @@ export class Outbox {
     this.#write(this.#read().filter((request) => request.key !== key));
   }
 
+  /** Drop all of a person's. @param {string} email */
+  forget(email) {
+    this.#write(this.#read().filter((request) => request.email !== email));
+  }
+
   /** @returns {T[]} */
   #read() {
     try {

@@ -42,6 +42,11 @@ export class Purchases {
     return null;
   }
 
+  /** Leave nothing unsent behind of a person who leaves by choice. @param {string} email */
+  forget(email) {
+    this.#outbox.forget(email);
+  }
+
   /**
    * Begin to buy a package.
    *
@@ -103,7 +108,9 @@ export class Purchases {
       this.#outbox.drop(key);
       return payment;
     } catch (error) {
-      if (refused(error)) this.#outbox.drop(key);
+      // A session that ended in between says nothing about the purchase: it may have been begun.
+      const { status } = /** @type {{status?: number}} */ (error);
+      if (refused(error) && status !== 401) this.#outbox.drop(key);
       throw error;
     }
   }

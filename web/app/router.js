@@ -9,10 +9,14 @@ export const OVER = "image";
 export const PEOPLE = ["create", "gallery", "credits", "payment", OVER];
 export const VISITORS = ["sign-in", "sign-up", "confirm", "forgot", "reset"];
 
-/** @returns {Route} */
+/** The address's; one that cannot be read is no view's. @returns {Route} */
 export function route() {
   const [name = "", id = ""] = location.hash.slice(1).split("/");
-  return { name, id: decodeURIComponent(id) };
+  try {
+    return { name, id: decodeURIComponent(id) };
+  } catch {
+    return { name: "", id: "" };
+  }
 }
 
 /** @param {string} path such as `gallery` */

@@ -172,8 +172,11 @@ export class Shell {
       say("menu.sign_out"),
     );
     leave.addEventListener("click", () => {
-      const { visitor, draft, tabs, store } = this.#app;
-      tabs.tell("left", store.state.email ?? "");
+      const { visitor, draft, tabs, store, jobs, purchases } = this.#app;
+      const email = store.state.email ?? "";
+      tabs.tell("left", email);
+      jobs.forget(email);
+      purchases.forget(email);
       visitor.email = "";
       visitor.leaving = true;
       draft.forget();

@@ -101,6 +101,7 @@ export const words = {
   "pending.drop": "Discard",
 
   "job.queued": "Waiting",
+  "job.starting": "Getting ready",
   "job.generating": "Drawing",
   "job.succeeded": "Ready",
   "job.failed": "No image",
@@ -131,6 +132,7 @@ export const words = {
   "job.spoken.refused": "A prompt from before could not be sent.",
   "eta.seconds": "about {count} s",
   "eta.minutes": "about {count} min",
+  "eta.starts": "Starting in about {count} s",
   "eta.few": "a few seconds",
   "eta.soon": "any moment now",
   "eta.late": "taking a little longer than usual",

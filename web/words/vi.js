@@ -102,6 +102,7 @@ export const words = {
   "pending.drop": "Bỏ",
 
   "job.queued": "Đang chờ",
+  "job.starting": "Đang chuẩn bị",
   "job.generating": "Đang vẽ",
   "job.succeeded": "Đã xong",
   "job.failed": "Không có ảnh",
@@ -132,6 +133,7 @@ export const words = {
   "job.spoken.refused": "Một mô tả trước đó không gửi được.",
   "eta.seconds": "khoảng {count} giây",
   "eta.minutes": "khoảng {count} phút",
+  "eta.starts": "Bắt đầu sau khoảng {count} giây",
   "eta.few": "vài giây nữa",
   "eta.soon": "sắp xong rồi",
   "eta.late": "lâu hơn thường lệ một chút",

@@ -1,6 +1,6 @@
 /** One job in full, over the view that it was opened from. */
 
-import { element, refill } from "../element.js";
+import { element, refill, retext } from "../element.js";
 import { icon } from "../icons.js";
 import { told } from "../job_words.js";
 import { dateTime, number, say } from "../language.js";
@@ -12,11 +12,19 @@ import { fillForm } from "./job_card.js";
  * @typedef {import("../types.js").Job} Job
  */
 
+const TICK_MS = 1000;
+
 export class ImageDialog {
   #app;
   #id = "";
   /** Whether the view below was there before, so that the way back leads to it. */
   #over = false;
+  /** The status that is drawn; none while the job is not known. */
+  #drawn = "";
+  #word = element("strong");
+  #detail = element("span");
+  /** Aborted when it closes. */
+  #opened = new AbortController();
 
   /** @param {App} app */
   constructor(app) {
@@ -43,20 +51,66 @@ export class ImageDialog {
   async open(jobId, over) {
     this.#over ||= over && !this.node.open;
     this.#id = jobId;
-    const known = this.#app.store.state.jobs.get(jobId)?.job;
-    refill(this.node, this.#bar(), known ? this.#content(known) : awaited());
+    this.#drawn = "";
+    if (!this.#known) refill(this.node, this.#bar(), awaited());
+    this.#update();
+    this.#follow();
     if (!this.node.open) this.node.showModal();
-    if (known) return;
-    let job = null;
+    if (this.#known) return;
     try {
-      job = await this.#app.jobs.refresh(jobId);
-    } catch {}
-    if (this.#id !== jobId || !this.node.open) return;
-    refill(this.node, this.#bar(), job ? this.#content(job) : missing());
+      await this.#app.jobs.refresh(jobId);
+    } catch {
+      if (this.#id !== jobId || !this.node.open || this.#drawn) return;
+      refill(this.node, this.#bar(), missing());
+    }
+  }
+
+  get #known() {
+    return this.#app.store.state.jobs.get(this.#id);
+  }
+
+  /** While it is open it shows what becomes of the job. */
+  #follow() {
+    this.#opened.abort();
+    this.#opened = new AbortController();
+    const { signal } = this.#opened;
+    this.#app.store.on((state, before) => {
+      if (state.jobs.get(this.#id) !== before.jobs.get(this.#id)) this.#update();
+    }, signal);
+    const timer = setInterval(() => this.#update(), TICK_MS);
+    signal.addEventListener("abort", () => clearInterval(timer));
+  }
+
+  /** Draws anew only what is another state, so that an image stays; else the words go on. */
+  #update() {
+    const known = this.#known;
+    if (!known) return;
+    const { word, detail } = told(known.job, (performance.now() - known.at) / 1000);
+    retext(this.#word, word);
+    retext(this.#detail, detail);
+    if (known.job.status === this.#drawn) return;
+    this.#drawn = known.job.status;
+    const focused = this.node.contains(document.activeElement)
+      ? document.activeElement?.getAttribute("data-testid")
+      : null;
+    refill(this.node, this.#bar(), this.#content(known.job));
+    if (focused) this.#focus(focused);
+  }
+
+  /**
+   * On the button that had the focus, which is a new one; else on the one that is always there.
+   *
+   * @param {string} testid
+   */
+  #focus(testid) {
+    const again = this.node.querySelector(`[data-testid="${testid}"]:enabled`);
+    const close = this.node.querySelector('[data-testid="image-close"]');
+    /** @type {HTMLElement | null} */ (again ?? close)?.focus({ preventScroll: true });
   }
 
   close() {
     this.#over = false;
+    this.#opened.abort();
     if (this.node.open) this.node.close();
   }
 
@@ -124,10 +178,9 @@ export class ImageDialog {
 
   /** @param {Job} job */
   #content(job) {
-    const { word, detail } = told(job, 0);
     const shown = job.image
       ? picture(this.#app, job, "eager")
-      : element("p", { class: "no-image" }, element("strong", {}, word), " ", detail);
+      : element("p", { class: "no-image" }, this.#word, " ", this.#detail);
     return element(
       "div",
       { class: "dialog-content", vars: { "--ratio": ratio(job) } },

@@ -60,6 +60,8 @@ export function jobCard(app, first) {
 
   function tick() {
     const now = told(latest.job, (performance.now() - latest.at) / 1000);
+    // Whoever begins anew, such as after a worker's death, has come nowhere yet.
+    if (!now.begun) reached = 0;
     if (now.percent !== null) reached = Math.max(reached, now.percent);
     const shown = now.percent === null ? null : reached;
     retext(word, now.word);
@@ -132,6 +134,7 @@ function progressBar() {
     if (percent === null) node.removeAttribute("aria-valuenow");
     else node.setAttribute("aria-valuenow", String(percent));
     if (text) node.setAttribute("aria-valuetext", text);
+    else node.removeAttribute("aria-valuetext");
     fill.style.setProperty("--done", String((percent ?? 0) / 100));
   }
   return { node, set };

@@ -23,8 +23,13 @@ export function ledger(app, signal) {
   /** @type {string | null} */
   let cursor = null;
   let fresh = true;
+  let reading = false;
+  /** Whether credits moved while reading: what was read may not have that yet. */
+  let moved = false;
 
   async function read() {
+    if (reading) return;
+    reading = true;
     refill(error);
     more.classList.add("busy");
     try {
@@ -41,20 +46,23 @@ export function ledger(app, signal) {
       more.hidden = false;
     }
     more.classList.remove("busy");
+    reading = false;
+    if (moved && !signal.aborted) renew();
   }
-  more.addEventListener("click", read);
-  read();
-  // What has moved since shows when the first page is all there is; else a reader may be further down.
-  app.store.on((state, before) => {
-    if (state.balance === before.balance || fresh || rows.children.length > PAGE) return;
-    if (
-      state.balance?.available === before.balance?.available &&
-      state.balance?.held === before.balance?.held
-    )
-      return;
+
+  /** What has moved shows when the first page is all there is; else a reader may be further down. */
+  function renew() {
+    moved = reading;
+    if (reading || rows.children.length > PAGE) return;
     fresh = true;
     cursor = null;
     read();
+  }
+  more.addEventListener("click", read);
+  read();
+  app.store.on(({ balance }, { balance: before }) => {
+    if (!balance) return;
+    if (balance.available !== before?.available || balance.held !== before.held) renew();
   }, signal);
   return element(
     "section",
