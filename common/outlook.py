@@ -28,10 +28,11 @@ FRESH_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class InLine:
-    """A queued job's place, 1 for the next, and the seconds until its image is due."""
+    """A queued job's place among the starts to come, 1 for the next, and when its image is due."""
 
     position: int
     eta_seconds: float
+    """Seconds until then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +107,7 @@ class Forecaster:
             now=self._now(),
             workers=worker_concurrency(self._routes),
         )
-        return InLine(ahead + 1, eta_seconds)
+        return InLine(ahead + _given_away(routes, read.lines, self._now()) + 1, eta_seconds)
 
     def _fresh(self, model: str, routes: Sequence[Route]) -> _Read:
         read = self._read.get(model)
@@ -152,6 +153,17 @@ def _slot_us(ahead: int, routes: Sequence[Route], lines: Mapping[str, Line], now
         else:
             low = middle + 1
     return low
+
+
+def _given_away(routes: Sequence[Route], lines: Mapping[str, Line], now: datetime) -> int:
+    """How many starts are taken and still to come: their jobs are claimed, and go first too."""
+    now_us = int(now.timestamp() * US)
+    given = 0
+    for route in routes:
+        line = lines[route.name]
+        ahead_us = line.next_us - now_us - 1
+        given += max(0, ahead_us // interval_us(route, line.slowdown_permille))
+    return given
 
 
 def _underway(job: Job, latency: Latency, now: datetime) -> Outlook:

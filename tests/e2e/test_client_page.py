@@ -36,7 +36,7 @@ def test_an_example_makes_an_image(
     program = example(language)
     for written, here in {
         "http://127.0.0.1:4569/": sandbox.state.page_url,
-        "you@example.com": person.email,
+        "me@example.com": person.email,
         "Your-Passw0rd": person.password,
         "./web/imagify.js": (REPOSITORY / "web" / "imagify.js").as_uri(),
     }.items():

@@ -348,6 +348,21 @@ def test_a_read_that_is_slow_serves_as_long_as_a_quick_one() -> None:
     assert here.waiting.asked == ["core"]
 
 
+def test_starts_that_are_given_away_and_still_to_come_are_ahead_too() -> None:
+    job = a_job("a")
+    here = Here(job)
+    assert here.in_line(job).position == 1
+    for _claimed in range(3):
+        here.lines.take(CORE, earliest_us=here.clock.now_us() + READY_US, latest_us=2**62)
+    here.clock.advance(FRESH_SECONDS)
+    interval = interval_us(CORE, UNSLOWED) / US
+    assert here.in_line(job).position == 3, "the first of them has begun by now"
+    here.clock.advance(interval)
+    assert here.in_line(job).position == 2
+    here.clock.advance(10 * interval)
+    assert here.in_line(job).position == 1
+
+
 def test_what_was_read_of_one_model_says_nothing_of_another() -> None:
     here = Here(a_job("a", 1), a_job("b", 2))
     other = a_job("c", 3, model="titan")

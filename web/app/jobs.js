@@ -48,10 +48,15 @@ export class Jobs {
     this.#ended = new AbortController();
     const pending = this.#outbox.of(this.#email);
     this.#store.set({ pending: pending.map((submit) => ({ ...submit, way: "unsent" })) });
-    for (const submit of pending) {
-      if (Date.now() - submit.since < RESEND_MS) this.#send(submit);
-    }
+    this.sendAgain();
     this.read().catch(() => this.look(LOOK_AGAIN_MS));
+  }
+
+  /** Send what had no answer, the oldest first; an old one waits for the person's word. */
+  sendAgain() {
+    for (const { way, ...submit } of this.#store.state.pending) {
+      if (way === "unsent" && Date.now() - submit.since < RESEND_MS) this.#send(submit);
+    }
   }
 
   /** The person has left. */

@@ -69,7 +69,10 @@ function watch({ client, store, jobs, purchases, draft, gallery, tabs, visitor: 
   for (const name of ["online", "offline"]) {
     addEventListener(name, () => store.set({ online: navigator.onLine }));
   }
-  addEventListener("online", () => jobs.look());
+  addEventListener("online", () => {
+    jobs.sendAgain();
+    jobs.look();
+  });
   change(client.email);
 }
 

@@ -111,9 +111,11 @@ export class Shell {
   /** After a change of view: at its top, and in it for those who hear it. */
   #arrive() {
     scrollTo(0, 0);
+    // A code is all that such a view is for.
+    const code = /** @type {HTMLElement | null} */ (this.#main.querySelector("#code"));
     const heading = this.#main.querySelector("h1");
     heading?.setAttribute("tabindex", "-1");
-    heading?.focus({ preventScroll: true });
+    (code ?? heading)?.focus({ preventScroll: true });
   }
 
   /** @param {string} name */

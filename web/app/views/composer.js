@@ -2,7 +2,7 @@
 
 import { announce } from "../announce.js";
 import { element, refill, retext } from "../element.js";
-import { field, focusError, formError, onSubmit } from "../forms.js";
+import { field, focusError, formError } from "../forms.js";
 import { say } from "../language.js";
 import { problem } from "../problems.js";
 import { modelChoice, shapeChoice } from "./choices.js";
@@ -14,6 +14,7 @@ import { modelChoice, shapeChoice } from "./choices.js";
 
 /** Share of a limit from which the characters are counted. */
 const NEAR = 0.85;
+/** The same again this soon is a double press, and means one image. */
 const DOUBLE_PRESS_MS = 1200;
 const APPLE = /Mac|iPhone|iPad/.test(navigator.platform);
 
@@ -39,7 +40,8 @@ export function composer(app, signal) {
     error.node,
     element("div", { class: "send" }, button, price),
   );
-  const parts = { app, form, prompt, negative, seed, choices, more, price, error, button };
+  const sent = { said: "", at: 0 };
+  const parts = { app, form, prompt, negative, seed, choices, more, price, error, sent };
 
   show(parts);
   app.draft.onFill(() => {
@@ -58,7 +60,7 @@ export function composer(app, signal) {
  *   app: App, form: HTMLFormElement, choices: HTMLElement, more: HTMLDetailsElement,
  *   prompt: ReturnType<typeof promptField>, negative: ReturnType<typeof negativeField>,
  *   seed: ReturnType<typeof seedField>, price: HTMLElement,
- *   error: ReturnType<typeof formError>, button: HTMLButtonElement,
+ *   error: ReturnType<typeof formError>, sent: {said: string, at: number},
  * }} Parts */
 
 /** @param {Parts} parts */
@@ -77,7 +79,11 @@ function listen(parts) {
     event.preventDefault();
     form.requestSubmit();
   });
-  onSubmit(form, parts.button, () => send(parts));
+  form.noValidate = true;
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    send(parts);
+  });
 }
 
 /** Show what the draft says. @param {Parts} parts */
@@ -152,23 +158,28 @@ function count({ app, prompt }) {
   if (near) retext(prompt.count, say("form.characters", { length, most }));
 }
 
-/** @param {Parts} parts */
-async function send(parts) {
-  const { app, form, error } = parts;
+/**
+ * Submit what the form says; the form is free at once, and the answer shows with the jobs.
+ *
+ * @param {Parts} parts
+ */
+function send(parts) {
+  const { app, form, error, sent } = parts;
   error.complain(null);
   const request = read(parts);
   if (!request) {
     focusError(form);
     return;
   }
+  const said = JSON.stringify(request);
+  if (said === sent.said && performance.now() - sent.at < DOUBLE_PRESS_MS) return;
+  Object.assign(sent, { said, at: performance.now() });
   const model = chosen(app);
   const limits = { most: model?.prompt_chars_max ?? 0, seed: model?.seed_max ?? 0 };
-  const sent = app.jobs.submit(request).then(
+  app.jobs.submit(request).then(
     (job) => showJob(job.job_id),
     (refusal) => refuse(parts, problem(refusal, limits)),
   );
-  // Long enough that a double press is one; the form is free again before a slow answer is there.
-  await Promise.race([sent, new Promise((wake) => setTimeout(wake, DOUBLE_PRESS_MS))]);
 }
 
 /** Bring a job into sight: on a phone it is below the form. @param {string} jobId */
