@@ -127,6 +127,7 @@ def test_each_stream_brings_its_news_while_it_is_news(aws: Template) -> None:
     for source in sources:
         assert source["StartingPosition"] == "LATEST"
         assert source["MaximumRetryAttempts"] == 2
+        assert source["ParallelizationFactor"] == 10
         assert source["MaximumRecordAgeInSeconds"] == 60
         assert source["BisectBatchOnFunctionError"] is True
         assert source["BatchSize"] == 100

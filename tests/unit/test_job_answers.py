@@ -200,9 +200,16 @@ def test_a_wait_is_told_in_whole_seconds_and_never_as_none(eta: float, whole: in
     queue = waiting(3, eta).queue
     assert queue is not None
     assert (queue.position, queue.eta_seconds) == (3, whole)
-    progress = view(JobStatus.GENERATING, Underway(7, 0, eta)).progress
+    progress = view(JobStatus.GENERATING, Underway(7, 3.6, eta)).progress
     assert progress is not None
-    assert (progress.percent, progress.eta_seconds) == (7, whole)
+    told = (progress.percent, progress.starts_in_seconds, progress.eta_seconds)
+    assert told == (7, 4, whole)
+
+
+@pytest.mark.parametrize("moment", range(8))
+def test_a_tenth_of_the_wait_later_is_another_due_time(moment: float) -> None:
+    sooner, later = waiting(3, 57, later=moment), waiting(3, 63, later=moment)
+    assert tag(sooner, later=moment) != tag(later, later=moment)
 
 
 def test_a_view_shows_the_one_outlook_that_the_job_has() -> None:

@@ -361,6 +361,9 @@ def test_starts_that_are_given_away_and_still_to_come_are_ahead_too() -> None:
     assert here.in_line(job).position == 2
     here.clock.advance(10 * interval)
     assert here.in_line(job).position == 1
+    here.lines.take(CORE, earliest_us=here.clock.now_us(), latest_us=2**62)
+    here.forecaster = here.made()
+    assert here.in_line(job).position == 1, "that start comes this very moment"
 
 
 def test_what_was_read_of_one_model_says_nothing_of_another() -> None:
