@@ -30,7 +30,7 @@ browser: # what the page is opened in
 	@sh sandbox/browser.sh
 
 # At the same time: each keeps one core busy.
-check: lint ## lint, types and the tests that need no emulator: under a minute
+check: lint ## lint, types and the tests that need no emulator: two minutes
 	@$(MAKE) --no-print-directory -j2 types quick web
 
 quick: setup
