@@ -103,11 +103,24 @@ function live(client) {
   });
 }
 
+/** Submits until that is taken, always with the same key, however busy the service is. */
+async function submit(client, request) {
+  let key;
+  for (;;) {
+    try {
+      return await client.submit(request, { key });
+    } catch (error) {
+      if (!error.retryable) throw error;
+      key = error.key;
+    }
+  }
+}
+
 /** A person's jobs, and each of the person's clients following all of them to their ends. */
 async function follow(clients, jobs) {
   const submitted = [];
   for (let n = 0; n < jobs; n += 1) {
-    submitted.push(await clients[0].submit({ prompt: `a gale, no. ${n}` }));
+    submitted.push(await submit(clients[0], { prompt: `a gale, no. ${n}` }));
   }
   const ends = clients.map((client) =>
     Promise.all(submitted.map(({ job_id }) => client.subscribe(job_id, { onUpdate: () => {} }))),

@@ -58,9 +58,10 @@ class LineReader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Read:
-    """What was read of one model, and when."""
+    """What was read of one model, and when the reading began and ended."""
 
-    at: datetime
+    began_at: datetime
+    ended_at: datetime
     lines: Mapping[str, Line]
     waiting: Sequence[Place]
     complete: bool
@@ -91,7 +92,7 @@ class Forecaster:
         if not routes:
             return None
         try:
-            read = self._fresh(job.request.model, routes)
+            read = self._fresh(job, routes)
         except ServiceFailed as error:
             logger.warning("no outlook", job_id=job.job_id, reason=error.message)
             return None
@@ -109,14 +110,20 @@ class Forecaster:
         )
         return InLine(ahead + _given_away(routes, read.lines, self._now()) + 1, eta_seconds)
 
-    def _fresh(self, model: str, routes: Sequence[Route]) -> _Read:
+    def _fresh(self, job: Job, routes: Sequence[Route]) -> _Read:
+        """What was read a moment ago, but not before the job: that knows not all who are ahead."""
+        model, now = job.request.model, self._now()
         read = self._read.get(model)
-        if read is None or not 0 <= (self._now() - read.at).total_seconds() < FRESH_SECONDS:
-            waiting, lines = self._waiting.waiting(model), self._lines.read(routes)
-            # Its age counts from here: reads that are slow are those that must not be repeated.
-            read = _Read(self._now(), lines, waiting.places, waiting.complete)
-            self._read[model] = read
-        return read
+        if (
+            read is not None
+            and job.created_at < read.began_at
+            and 0 <= (now - read.ended_at).total_seconds() < FRESH_SECONDS
+        ):
+            return read
+        waiting, lines = self._waiting.waiting(model), self._lines.read(routes)
+        # Its age counts from its end: reads that are slow are those that must not be repeated.
+        self._read[model] = _Read(now, self._now(), lines, waiting.places, waiting.complete)
+        return self._read[model]
 
 
 def due_in_seconds(

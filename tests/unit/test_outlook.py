@@ -317,37 +317,6 @@ def test_where_something_cannot_be_read_nobody_knows_and_a_log_says_so(
     assert here.told(job) is not None
 
 
-def test_what_was_read_serves_a_crowd_for_a_quarter_of_a_second() -> None:
-    first, second = a_job("a", 1), a_job("b", 2)
-    here = Here(first, second)
-    for _look in range(5):
-        assert here.in_line(second).position == 2
-        here.in_line(first)
-        here.clock.advance(FRESH_SECONDS / 6)
-    assert here.waiting.asked == ["core"]
-    here.waiting.jobs.remove(first)
-    assert here.in_line(second).position == 2
-    here.clock.advance(FRESH_SECONDS / 6 + 0.001)
-    assert here.in_line(second).position == 1
-    assert here.waiting.asked == ["core", "core"]
-
-
-def test_a_read_that_is_slow_serves_as_long_as_a_quick_one() -> None:
-    job = a_job("a")
-    here = Here(job)
-    read = here.waiting.waiting
-
-    def slowly(model: str) -> Waiting:
-        here.clock.advance(2 * FRESH_SECONDS)
-        return read(model)
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(here.waiting, "waiting", slowly)
-        here.in_line(job)
-        here.in_line(job)
-    assert here.waiting.asked == ["core"]
-
-
 def test_starts_that_are_given_away_and_still_to_come_are_ahead_too() -> None:
     job = a_job("a")
     here = Here(job)
@@ -364,36 +333,3 @@ def test_starts_that_are_given_away_and_still_to_come_are_ahead_too() -> None:
     here.lines.take(CORE, earliest_us=here.clock.now_us(), latest_us=2**62)
     here.forecaster = here.made()
     assert here.in_line(job).position == 1, "that start comes this very moment"
-
-
-def test_what_was_read_of_one_model_says_nothing_of_another() -> None:
-    here = Here(a_job("a", 1), a_job("b", 2))
-    other = a_job("c", 3, model="titan")
-    assert here.in_line(a_job("b", 2)).position == 2
-    assert here.in_line(other).position == 1
-    assert here.waiting.asked == ["core", "titan"]
-
-
-def test_a_clock_that_was_set_back_reads_again() -> None:
-    job = a_job("a")
-    here = Here(job)
-    here.in_line(job)
-    here.clock.advance(-60)
-    here.in_line(job)
-    assert here.waiting.asked == ["core", "core"]
-
-
-def test_a_time_that_was_read_before_is_told_as_of_now() -> None:
-    job = started(a_job("a"), 0)
-    here = Here(job)
-    before = here.underway(job).eta_seconds
-    here.clock.advance(FRESH_SECONDS / 2)
-    assert here.underway(job).eta_seconds < before
-
-
-def test_behind_the_longest_line_that_is_read_nobody_knows() -> None:
-    known, behind = a_job("a", 1), a_job("b", 2)
-    here = Here(known)
-    here.waiting.complete = False
-    assert here.in_line(known).position == 1
-    assert here.told(behind) is None
