@@ -29,7 +29,7 @@ import httpx
 from ops.client import Client, Job
 from sandbox import run
 from sandbox.clients import client_settings
-from sandbox.people import People, Person, new_password
+from sandbox.people import People, stranger
 from sandbox.places import Places
 from sandbox.ports import free_ports
 from sandbox.state import State
@@ -133,7 +133,7 @@ def burst(state: State, *, rate: float, latency_seconds: float) -> Figures:
 
 
 def _token(people: People) -> str:
-    person = Person(f"{uuid.uuid4().hex[:12]}@example.com", new_password())
+    person = stranger()
     people.create(person)
     return people.sign_in(person)
 

@@ -16,7 +16,6 @@ import os
 import sys
 import tempfile
 import time
-import uuid
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -29,7 +28,7 @@ from typing import Any
 import httpx
 
 from sandbox import run
-from sandbox.people import People, Person, new_password
+from sandbox.people import People, stranger
 from sandbox.places import Places
 from sandbox.ports import free_ports
 from sandbox.state import State
@@ -131,7 +130,7 @@ def backlog(state: State) -> Figures:
 
 
 def _client(state: State, people: People) -> httpx.Client:
-    person = Person(f"{uuid.uuid4().hex[:12]}@example.com", new_password())
+    person = stranger()
     people.create(person)
     token = people.sign_in(person)
     return httpx.Client(

@@ -16,7 +16,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import uuid
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -24,7 +23,7 @@ import httpx
 from pydantic import BaseModel
 
 from sandbox import run
-from sandbox.people import People, Person, new_password
+from sandbox.people import People, stranger
 from sandbox.places import REPOSITORY, Places
 from sandbox.ports import free_ports
 from sandbox.state import State
@@ -76,7 +75,7 @@ def storm(state: State, *, people: int, sockets: int, jobs: int) -> Figures:
     assert state.outputs is not None
     config = httpx.get(f"{state.page_url}config.json", trust_env=False).raise_for_status().json()
     pool = People(state.emulator_url, state.outputs)
-    crowd = [Person(f"{uuid.uuid4().hex[:12]}@example.com", new_password()) for _ in range(people)]
+    crowd = [stranger() for _ in range(people)]
     for person in crowd:
         pool.create(person)
     orders = {

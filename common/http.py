@@ -29,8 +29,8 @@ from common.errors import (
     Unauthenticated,
 )
 from common.jobs import JobStatus
+from common.long_polling import WAIT_SECONDS_MAX
 from common.observability import count, logger
-from common.wait import WAIT_SECONDS_MAX
 
 BODY_BYTES_MAX = 256 * 1024
 """More than the longest prompt and negative prompt together, all escaped as JSON allows it."""

@@ -17,7 +17,7 @@ from pydantic.json_schema import models_json_schema
 from common import api, api_feed, api_money, errors
 from common.http import JSON, PROBLEM_JSON
 from common.jobs import JobStatus
-from common.wait import WAIT_SECONDS_MAX
+from common.long_polling import WAIT_SECONDS_MAX
 
 REFERENCE = "#/components/schemas/{model}"
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-HSTS_SECONDS = 365 * 24 * 3600
-"""How long a browser that was here once comes back by HTTPS only."""
-
 UNUSED_FEATURES = (
     *("accelerometer", "browsing-topics", "camera", "display-capture", "geolocation"),
     *("gyroscope", "hid", "magnetometer", "microphone", "midi", "payment", "serial", "usb"),
@@ -14,12 +11,11 @@ UNUSED_FEATURES = (
 """What browsers can do and the page never asks for; a script that got in shall not either."""
 
 
-def page_headers(*, connect: Sequence[str], images: Sequence[str], https: bool) -> dict[str, str]:
+def page_headers(*, connect: Sequence[str], images: Sequence[str]) -> dict[str, str]:
     """The headers by their names.
 
     `connect` are the origins beside the page's own that it calls: the feed's (`wss://…`) and
-    Cognito's; `images` those that it shows pictures from. Over plain HTTP (`https` false) nothing
-    is promised about HTTPS.
+    Cognito's; `images` those that it shows pictures from.
     """
     policy: Mapping[str, Sequence[str]] = {
         "default-src": ("'none'",),
@@ -34,7 +30,7 @@ def page_headers(*, connect: Sequence[str], images: Sequence[str], https: bool) 
         "require-trusted-types-for": ("'script'",),
         "trusted-types": ("'none'",),
     }
-    headers = {
+    return {
         "Content-Security-Policy": "; ".join(
             " ".join((name, *sources)) for name, sources in policy.items()
         ),
@@ -46,6 +42,3 @@ def page_headers(*, connect: Sequence[str], images: Sequence[str], https: bool) 
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
     }
-    if https:
-        headers["Strict-Transport-Security"] = f"max-age={HSTS_SECONDS}"
-    return headers

@@ -33,9 +33,7 @@ from common.ports import (
 from common.push import Pushed
 from common.settings import (
     AccountsSettings,
-    FeedSettings,
     PaymentsSettings,
-    PushSettings,
     StatusSettings,
     SubmitSettings,
     SweepSettings,
@@ -87,7 +85,6 @@ class StatusServices:
 class FeedServices:
     """What `functions/feed` works with."""
 
-    settings: FeedSettings
     tickets: TicketStore
     sockets: SocketStore
     wire: Wire
@@ -102,7 +99,6 @@ class FeedServices:
 class PushServices:
     """What `functions/push` works with."""
 
-    settings: PushSettings
     read: Callable[[Mapping[str, Any]], Sequence[Change]]
     """What a stream's event says has changed."""
     sockets: SocketStore

@@ -111,7 +111,6 @@ def feed_services() -> FeedServices:
     settings = FeedSettings.from_env(os.environ)
     connections = _connections(settings)
     return FeedServices(
-        settings=settings,
         tickets=connections,
         sockets=connections,
         wire=_wire(settings),
@@ -132,7 +131,6 @@ def push_services() -> PushServices:
     """The push's services."""
     settings = PushSettings.from_env(os.environ)
     return PushServices(
-        settings=settings,
         read=changes,
         sockets=_connections(settings),
         wire=_wire(settings),

@@ -8,6 +8,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
 from constructs import Construct
 
+from common.long_polling import WAIT_SECONDS_MAX
 from common.settings import (
     DUE_INDEX,
     EMAIL_INDEX,
@@ -22,7 +23,6 @@ from common.settings import (
     WorkerSettings,
 )
 from common.sizing import TIMEOUTS, worker_concurrency
-from common.wait import WAIT_SECONDS_MAX
 from infra.function import FunctionMaker, Parts, allow, allow_index, allow_items
 
 LONG_POLL_TIMEOUT_SECONDS = WAIT_SECONDS_MAX + 8

@@ -1,4 +1,4 @@
-"""What the simulators share: a quiet server on loopback, and answers that clients make sense of."""
+"""What our local servers share: quiet serving on loopback, and answers that make sense."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import signal
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 
@@ -54,6 +55,25 @@ def quiet_server(app: Starlette, http: type[asyncio.Protocol] = H11Protocol) -> 
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
     )
+
+
+def give_up(name: str, sentence: str) -> int:
+    """Say why a server does not start; the exit code."""
+    print(f"{name}: {sentence}", file=sys.stderr)  # noqa: T201 - a program of its own
+    return 2
+
+
+def run(name: str, server: uvicorn.Server, *, port: int) -> int:
+    """Serve on the port until SIGTERM or Ctrl-C, or say why not; the exit code."""
+    if not 0 <= port <= PORT_MAX:
+        return give_up(name, f"{port} is not a port.")
+    try:
+        listener = listen(port)
+    except OSError as error:
+        return give_up(name, f"Port {port} cannot be listened on: {error.strerror}.")
+    print(f"{name} on http://{HOST}:{listener.getsockname()[1]}", flush=True)  # noqa: T201 - likewise
+    serve(server, listener)
+    return 0
 
 
 def serve(server: uvicorn.Server, listener: socket.socket) -> None:

@@ -7,6 +7,7 @@ up by themselves could ever sign in: the accounts function takes verified addres
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from ministack.app import main  # type: ignore[import-untyped]
@@ -21,7 +22,7 @@ def mend() -> None:
 
     def confirm_and_verify(data: dict[str, Any]) -> tuple[int, dict[str, str], bytes]:
         answer: tuple[int, dict[str, str], bytes] = confirm(data)
-        if answer[0] == 200:  # noqa: PLR2004 - it went well
+        if answer[0] == HTTPStatus.OK:
             pool, _ = cognito._pool_for_client(data["ClientId"])  # noqa: SLF001
             user, _ = cognito._resolve_user(pool, data["Username"])  # noqa: SLF001
             others = [each for each in user["Attributes"] if each["Name"] != VERIFIED["Name"]]

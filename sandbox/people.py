@@ -7,6 +7,7 @@ makes a token, and the token carries our `user_id`.
 from __future__ import annotations
 
 import secrets
+import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,11 @@ class Person:
 
     email: str
     password: str
+
+
+def stranger() -> Person:
+    """Somebody whom nobody has met before."""
+    return Person(f"{uuid.uuid4().hex[:12]}@example.com", new_password())
 
 
 def new_password() -> str:

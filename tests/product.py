@@ -6,7 +6,6 @@ import importlib.util
 import os
 import shutil
 import signal
-import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ import httpx
 import pytest
 
 from sandbox import run
-from sandbox.people import People, Person, new_password
+from sandbox.people import People, Person, stranger
 from sandbox.places import REPOSITORY, Places
 from sandbox.ports import free_ports
 from sandbox.processes import alive
@@ -86,7 +85,7 @@ def new_person(sandbox: Sandbox) -> Callable[[], SignedIn]:
     people = People(sandbox.state.emulator_url, sandbox.outputs)
 
     def make() -> SignedIn:
-        person = Person(f"{uuid.uuid4().hex[:12]}@example.com", new_password())
+        person = stranger()
         people.create(person)
         return SignedIn(person, people.sign_in(person))
 

@@ -30,10 +30,8 @@ from common.services import (
 )
 from common.settings import (
     AccountsSettings,
-    FeedSettings,
     Package,
     PaymentsSettings,
-    PushSettings,
     StatusSettings,
     SubmitSettings,
     SweepSettings,
@@ -69,7 +67,6 @@ PROMPT = "a lighthouse at dawn"
 CORE_COST = 2
 CREDITS = 50
 SMALL = Package(package="small", credits=20, price_vnd=26_000)
-FEED_VALUES = {"connections_table": "Connections", "feed_api_id": "feed", "feed_stage": "live"}
 LARGE = Package(package="large", credits=400, price_vnd=520_000)
 
 
@@ -196,7 +193,6 @@ class World:
 
     def feed_services(self) -> FeedServices:
         return FeedServices(
-            settings=FeedSettings.model_validate({**self._jobs_values, **FEED_VALUES}),
             tickets=mortal("tickets", self.connections, self.fate),
             sockets=mortal("sockets", self.connections, self.fate),
             wire=mortal("wire", self.wire, self.fate),
@@ -209,7 +205,6 @@ class World:
 
     def push_services(self) -> PushServices:
         return PushServices(
-            settings=PushSettings.model_validate({**self._jobs_values, **FEED_VALUES}),
             read=changes,
             sockets=mortal("sockets", self.connections, self.fate),
             wire=mortal("wire", self.wire, self.fate),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
-from common.errors import Unauthenticated
+from common.errors import ServiceFailed, Unauthenticated
 from common.feed import TICKET_SECONDS, Socket, Ticket, ticket_digest, to_make_way
 from common.ports import SocketStore, TicketStore, Wire
 
@@ -36,7 +37,9 @@ def open_socket(
         raise Unauthenticated("The ticket is used, expired, or none of ours.")
     for old in to_make_way(sockets.of_user(user_id, now=now)):
         sockets.remove(old.connection_id)
-        wire.close(old.connection_id)
+        with suppress(ServiceFailed):
+            # Forgotten is enough: the next refresh on it closes it.
+            wire.close(old.connection_id)
     socket = Socket(connection_id=connection_id, user_id=user_id, opened_at=now)
     sockets.add(socket)
     return socket

@@ -12,7 +12,7 @@ services = wiring.push_services
 
 
 @observed
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:  # noqa: ARG001 - Lambda's
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Lambda's entry point."""
     given = services()
     push_changes(given.read(event), given)

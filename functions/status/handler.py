@@ -11,9 +11,9 @@ from common import http, wiring
 from common.api import Health, JobList, ModelList, model_view
 from common.errors import InvalidRequest, NotFound
 from common.jobs import JobStatus
+from common.long_polling import wait_for_end
 from common.models.catalogue import find
 from common.observability import count, logger, observed
-from common.wait import wait_for_end
 from functions.status.cancel_job import cancel_job
 
 PAGE_DEFAULT = 20

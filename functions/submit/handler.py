@@ -9,8 +9,8 @@ from aws_lambda_powertools.event_handler import Response
 
 from common import http, wiring
 from common.api import SubmitRequest
+from common.long_polling import wait_for_end
 from common.observability import count, logger, observed
-from common.wait import wait_for_end
 from functions.submit.submit_job import submit_job
 
 services = wiring.submit_services

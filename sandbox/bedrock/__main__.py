@@ -10,8 +10,9 @@ from pydantic import ValidationError
 
 from sandbox.bedrock.behaviour import Behaviour
 from sandbox.bedrock.server import make_server
-from sandbox.loopback import HOST, PORT_MAX, listen, serve
+from sandbox.loopback import give_up, run
 
+NAME = "Bedrock simulator"
 PORT = 4570
 
 
@@ -29,17 +30,9 @@ def main() -> int:
         )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        return _give_up(f"{first['loc'][0]}: {first['msg']}.")
-    if not 0 <= flags.port <= PORT_MAX:
-        return _give_up(f"{flags.port} is not a port.")
-    try:
-        listener = listen(flags.port)
-    except OSError as error:
-        return _give_up(f"Port {flags.port} cannot be listened on: {error.strerror}.")
-    print(f"Bedrock simulator on http://{HOST}:{listener.getsockname()[1]}", flush=True)  # noqa: T201
+        return give_up(NAME, f"{first['loc'][0]}: {first['msg']}.")
     server = make_server(behaviour, rng=random.Random(flags.seed))  # noqa: S311  # not for secrets
-    serve(server, listener)
-    return 0
+    return run(NAME, server, port=flags.port)
 
 
 def _flags() -> argparse.Namespace:
@@ -60,11 +53,6 @@ def _flags() -> argparse.Namespace:
     parser.add_argument("--any-region", action="store_true", help="serve models everywhere")
     parser.add_argument("--picture", choices=("full", "plain"), default=usual.picture)
     return parser.parse_args()
-
-
-def _give_up(sentence: str) -> int:
-    print(f"Bedrock simulator: {sentence}", file=sys.stderr)  # noqa: T201
-    return 2
 
 
 if __name__ == "__main__":

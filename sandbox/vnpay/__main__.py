@@ -14,11 +14,12 @@ import sys
 
 from pydantic import ValidationError
 
-from sandbox.loopback import HOST, PORT_MAX, listen, serve
+from sandbox.loopback import give_up, run
 from sandbox.vnpay.behaviour import Behaviour
 from sandbox.vnpay.pay_request import Merchant
 from sandbox.vnpay.server import make_server
 
+NAME = "VNPAY simulator"
 PORT = 4571
 SECRET_VARIABLE = "VNPAY_HASH_SECRET"  # noqa: S105  # its name
 
@@ -28,23 +29,16 @@ def main() -> int:
     flags = _flags()
     secret = os.environ.get(SECRET_VARIABLE, "")
     if not secret:
-        return _give_up(f"{SECRET_VARIABLE} must be set to the merchant's hash secret.")
+        return give_up(NAME, f"{SECRET_VARIABLE} must be set to the merchant's hash secret.")
     if not re.fullmatch(r"[A-Za-z0-9]{8}", flags.tmn_code):
-        return _give_up(f"{flags.tmn_code} is not a TmnCode of 8 letters or digits.")
+        return give_up(NAME, f"{flags.tmn_code} is not a TmnCode of 8 letters or digits.")
     try:
         behaviour = Behaviour(ipn_url=flags.ipn_url)
     except ValidationError as error:
-        return _give_up(f"ipn_url: {error.errors(include_url=False)[0]['msg']}.")
-    if not 0 <= flags.port <= PORT_MAX:
-        return _give_up(f"{flags.port} is not a port.")
-    try:
-        listener = listen(flags.port)
-    except OSError as error:
-        return _give_up(f"Port {flags.port} cannot be listened on: {error.strerror}.")
-    print(f"VNPAY simulator on http://{HOST}:{listener.getsockname()[1]}", flush=True)  # noqa: T201
+        return give_up(NAME, f"ipn_url: {error.errors(include_url=False)[0]['msg']}.")
     merchant = Merchant(flags.tmn_code, secret)
-    serve(make_server(merchant, behaviour, rng=random.SystemRandom()), listener)
-    return 0
+    server = make_server(merchant, behaviour, rng=random.SystemRandom())
+    return run(NAME, server, port=flags.port)
 
 
 def _flags() -> argparse.Namespace:
@@ -53,11 +47,6 @@ def _flags() -> argparse.Namespace:
     parser.add_argument("--tmn-code", required=True, help="the merchant's code, 8 characters")
     parser.add_argument("--ipn-url", help="where the merchant takes IPNs; none are sent without")
     return parser.parse_args()
-
-
-def _give_up(sentence: str) -> int:
-    print(f"VNPAY simulator: {sentence}", file=sys.stderr)  # noqa: T201
-    return 2
 
 
 if __name__ == "__main__":

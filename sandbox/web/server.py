@@ -32,7 +32,6 @@ def make_app(backends: Backends, *, root: Path) -> Starlette:
         headers=page_headers(
             connect=sorted({_origin(backends.feed), _origin(backends.cognito)}),
             images=[_origin(backends.images)],
-            https=False,
         ),
     )
 

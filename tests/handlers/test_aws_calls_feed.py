@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 
-from common import wiring
 from common.aws import clients
 from common.aws.records import from_item
+from common.settings import FeedSettings, PushSettings
 from functions.feed import handler as feed
 from functions.push import handler as push
 from tests.contract.backends import CONNECTIONS_TABLE, JOBS_TABLE, REGION, USERS_TABLE
@@ -182,7 +183,7 @@ def test_a_balance_is_a_read_of_the_sockets_and_a_message(
 
 def test_both_functions_speak_through_the_same_stage(calls: list[str]) -> None:
     client = clients.sockets(REGION, api_id=FEED_API, stage=FEED_STAGE)
-    for services in (wiring.feed_services(), wiring.push_services()):
-        assert services.settings.feed_stage == FEED_STAGE
+    for settings in (FeedSettings, PushSettings):
+        assert settings.from_env(os.environ).feed_stage == FEED_STAGE
     assert client.meta.endpoint_url.endswith(f"{FEED_API}.execute-api.{REGION}.amazonaws.com/live")
     assert calls == []

@@ -8,7 +8,7 @@ import pytest
 
 from common.errors import ServiceFailed
 from common.jobs import Job
-from common.wait import LOOK_SECONDS, WAIT_SECONDS_MAX
+from common.long_polling import LOOK_SECONDS, WAIT_SECONDS_MAX
 from tests.fakes import MemoryJobStore
 from tests.fate import ProcessDied
 from tests.handlers.calls import Answer, Api
@@ -16,7 +16,7 @@ from tests.handlers.test_jobs import JOB_ID, UNKNOWN, submit
 from tests.world import World
 
 
-def ends_after(world: World, seconds: float) -> None:
+def ends_after(world: World, seconds: float, patch: pytest.MonkeyPatch) -> None:
     """Let the job be worked on when whoever waits has slept so long."""
     sleep, clock = world.clock.sleep, world.clock
     at = clock().timestamp() + seconds
@@ -24,11 +24,11 @@ def ends_after(world: World, seconds: float) -> None:
     def sleep_then_work(seconds: float) -> None:
         sleep(seconds)
         if clock().timestamp() >= at:
-            clock.sleep = sleep  # type: ignore[method-assign]
-            world.work_until_terminal(JOB_ID)
-            clock.sleep = sleep_then_work  # type: ignore[method-assign]
+            with pytest.MonkeyPatch.context() as meanwhile:
+                meanwhile.setattr(clock, "sleep", sleep)
+                world.work_until_terminal(JOB_ID)
 
-    clock.sleep = sleep_then_work  # type: ignore[method-assign]
+    patch.setattr(clock, "sleep", sleep_then_work)
 
 
 def preferring(api: Api, name: str, prefer: str, **more: Any) -> tuple[Answer, float]:
@@ -38,9 +38,11 @@ def preferring(api: Api, name: str, prefer: str, **more: Any) -> tuple[Answer, f
     return answer, (api.world.clock() - began).total_seconds()
 
 
-def test_a_look_that_waits_is_answered_when_the_job_ends(api: Api) -> None:
+def test_a_look_that_waits_is_answered_when_the_job_ends(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     submit(api, "key-1")
-    ends_after(api.world, 3)
+    ends_after(api.world, 3, monkeypatch)
     answer, seconds = preferring(api, "get_job", "wait=20")
     assert (answer.status, answer.json["status"]) == (200, "succeeded")
     assert answer.headers["Preference-Applied"] == "wait=20"
@@ -79,10 +81,12 @@ def test_a_job_that_is_over_is_told_at_once(api: Api) -> None:
     assert (answer.json["status"], seconds) == ("succeeded", 0)
 
 
-def test_a_job_that_is_as_it_was_after_the_wait_is_304(api: Api) -> None:
+def test_a_job_that_is_as_it_was_after_the_wait_is_304(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     submit(api, "key-1")
     etag = api.call("get_job").headers["ETag"]
-    ends_after(api.world, 3)
+    ends_after(api.world, 3, monkeypatch)
     answer, _seconds = preferring(api, "get_job", "wait=2", headers={"if-none-match": "*"})
     assert (answer.status, answer.text) == (304, "")
     assert answer.headers["Preference-Applied"] == "wait=2"
@@ -98,8 +102,10 @@ def test_nobody_waits_for_anothers_job(api: Api, job_id: str) -> None:
     assert (answer.problem, seconds) == ((404, "not_found"), 0)
 
 
-def test_a_submit_that_waits_is_answered_with_the_image(api: Api) -> None:
-    ends_after(api.world, 4)
+def test_a_submit_that_waits_is_answered_with_the_image(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ends_after(api.world, 4, monkeypatch)
     answer, seconds = preferring(api, "post_jobs", "wait=20")
     assert answer.status == 202
     assert answer.json["status"] == "succeeded"

@@ -5,6 +5,7 @@ import importlib
 import pytest
 
 from common.aws import clients
+from common.long_polling import WAIT_SECONDS_MAX
 from common.routes import Route
 from common.settings import (
     AccountsSettings,
@@ -20,7 +21,6 @@ from common.settings import (
 )
 from common.sizing import TIMEOUTS, worker_concurrency
 from common.vnpay_gateway import CONNECT_SECONDS, READ_SECONDS
-from common.wait import WAIT_SECONDS_MAX
 from functions.sweep.heal_payments import QUESTION_SECONDS_MAX
 from infra.config import DEFAULT_PACKAGES
 from infra.function import environment

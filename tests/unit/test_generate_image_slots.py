@@ -170,7 +170,9 @@ def test_a_worker_that_died_leaves_the_next_one_a_start_of_its_own() -> None:
     assert promised > lost
 
 
-def test_a_latency_is_kept_from_the_start_to_the_stored_image() -> None:
+def test_a_latency_is_kept_from_the_start_to_the_stored_image(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     world = watched(Watching(lasts=5.25, ready=0.03))
     put = world.images.put
 
@@ -178,7 +180,7 @@ def test_a_latency_is_kept_from_the_start_to_the_stored_image() -> None:
         world.clock.advance(0.5)
         return put(key, content, width=width, height=height)
 
-    world.images.put = slow_put  # type: ignore[method-assign]
+    monkeypatch.setattr(world.images, "put", slow_put)
     world.work_until_terminal(world.submitted().job_id)
     assert latencies(world) == (5_750,)
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from common.api import JobView, job_view
 from common.http import RETRY_AFTER_SECONDS_MAX, job_answer, wait_preferred
 from common.jobs import JobStatus
+from common.long_polling import WAIT_SECONDS_MAX
 from common.outlook import InLine, Outlook, Underway
-from common.wait import WAIT_SECONDS_MAX
 from tests.unit.test_jobs import JOBS, NOW
 
 PREFERENCES = {

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from common.errors import ServiceFailed
 from common.jobs import TERMINAL, Job, JobStatus
-from common.wait import LOOK_SECONDS, WAIT_SECONDS_MAX, wait_for_end
+from common.long_polling import LOOK_SECONDS, WAIT_SECONDS_MAX, wait_for_end
 from tests.fakes import ManualClock
 from tests.unit.test_jobs import GENERATING, JOBS, QUEUED
 

@@ -6,8 +6,8 @@ FEED, COGNITO = "wss://feed.example.com", "https://cognito-idp.ap-southeast-1.am
 IMAGES = "https://images.example.com"
 
 
-def headers(*, https: bool = True) -> dict[str, str]:
-    return page_headers(connect=[FEED, COGNITO], images=[IMAGES], https=https)
+def headers() -> dict[str, str]:
+    return page_headers(connect=[FEED, COGNITO], images=[IMAGES])
 
 
 def policy() -> dict[str, list[str]]:
@@ -41,8 +41,3 @@ def test_nobody_learns_where_a_visitor_was() -> None:
     assert headers()["Cross-Origin-Opener-Policy"] == "same-origin"
     assert headers()["X-Content-Type-Options"] == "nosniff"
     assert "camera=()" in headers()["Permissions-Policy"].split(", ")
-
-
-def test_https_is_promised_only_where_it_is_spoken() -> None:
-    assert headers()["Strict-Transport-Security"] == "max-age=31536000"
-    assert set(headers()) - set(headers(https=False)) == {"Strict-Transport-Security"}

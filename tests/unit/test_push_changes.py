@@ -142,7 +142,9 @@ def test_a_socket_that_takes_nothing_is_left_and_the_others_hear(
     assert "a push was not taken" in written()
 
 
-def test_a_socket_that_stops_taking_is_not_told_the_rest_out_of_order(world: World) -> None:
+def test_a_socket_that_stops_taking_is_not_told_the_rest_out_of_order(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     jobs = [world.submit(key=key) for key in "12"]
     heard: list[str] = []
 
@@ -150,7 +152,7 @@ def test_a_socket_that_stops_taking_is_not_told_the_rest_out_of_order(world: Wor
         heard.append(connection_id)
         raise ServiceFailed(f"A buffer has no room for {text}.")
 
-    world.wire.send = once  # type: ignore[method-assign]
+    monkeypatch.setattr(world.wire, "send", once)
     pushed(world, *map(changed, jobs))
     assert heard == ["a1", "a2"]
 
@@ -201,11 +203,13 @@ def test_a_socket_that_must_have_ended_is_not_spoken_on(world: World) -> None:
     assert pushed(world, changed(job)) == {}
 
 
-def test_a_bug_is_not_taken_for_a_socket_that_is_gone(world: World) -> None:
+def test_a_bug_is_not_taken_for_a_socket_that_is_gone(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def buggy(connection_id: str, text: str) -> None:
         raise KeyError(connection_id, text)
 
-    world.wire.send = buggy  # type: ignore[method-assign]
+    monkeypatch.setattr(world.wire, "send", buggy)
     with pytest.raises(KeyError):
         pushed(world, changed(world.submit()))
     assert world.connections.get("a1") is not None
