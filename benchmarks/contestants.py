@@ -112,7 +112,7 @@ def _ours(load: Load, _number: int) -> Job:
             except ModelThrottled:
                 pacer.throttled(slot)
             else:
-                pacer.succeeded(slot)
+                pacer.answered(slot)
                 return
 
     return do

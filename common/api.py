@@ -46,6 +46,8 @@ class SubmitRequest(Body):
     """None, absent or 0: one is chosen, and the job says which."""
     model: str | None = None
     """None, or absent: the first of `GET /models`."""
+    allow_cached: bool = False
+    """While the model does not work, an earlier image of yours from the same request will do."""
 
 
 class ChargeView(Body):
@@ -124,6 +126,8 @@ class JobView(Body):
     """While it is queued; null when nobody knows."""
     progress: ProgressView | None
     """While it is generating; null when nobody knows."""
+    cached: bool
+    """Whether the image is an earlier one, of the same request; then nothing is charged."""
     charge: ChargeView
     image: ImageView | None
     error: ErrorView | None
@@ -219,7 +223,7 @@ def job_view(
     """
     expires_at = _expiry(now, image_url_seconds)
     held = settled = released = 0
-    if job.status is JobStatus.SUCCEEDED:
+    if job.status is JobStatus.SUCCEEDED and not job.cached:
         settled = job.cost
     elif job.terminal:
         released = job.cost
@@ -250,6 +254,7 @@ def job_view(
         )
         if isinstance(outlook, Underway)
         else None,
+        cached=job.cached,
         charge=ChargeView(held=held, settled=settled, released=released),
         image=_image_view(job.image, sign, expires_at, now) if job.image else None,
         error=ErrorView(code=job.error.code, message=job.error.message) if job.error else None,

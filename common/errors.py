@@ -24,7 +24,8 @@
     │   └── GatewaySilent
     └── Unavailable    nobody's fault: the job waits, no attempt is spent
         ├── ModelThrottled
-        └── NoFreeSlot
+        ├── NoFreeSlot
+        └── NoRouteInOrder
 
 Anything else that is raised is a bug, and its message ends in the dead-letter queue.
 """
@@ -208,3 +209,9 @@ class NoFreeSlot(Unavailable):
     """Every route's next start slot is too far away to wait for."""
 
     code = "no_free_slot"
+
+
+class NoRouteInOrder(Unavailable):
+    """Every route of the model has failed too often: they are left alone for a while."""
+
+    code = "no_route_in_order"

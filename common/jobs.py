@@ -5,7 +5,10 @@
        │           │ └──────▶ stalled       attempts used up; the hold is kept
        └───────────┘ requeued: later, or after a transient error
     queued ──▶ canceled                     the hold is released
-    stalled ──▶ generating                  redriven: the message came back
+    queued ──▶ succeeded                    from an earlier image; the hold is released
+    stalled ──▶ queued                      redriven by an operator
+    stalled ──▶ generating                  redriven in the queue: the message came back
+    stalled ──▶ failed                      discarded; the hold is released
 
 Each transition is a pure function from a job to the next version of it. Stores write a job only
 over the version before it, so of two rivals one wins and the other reads again.
@@ -17,6 +20,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 from common.errors import Conflict
 
@@ -39,6 +43,13 @@ class JobStatus(StrEnum):
 
 
 TERMINAL = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED})
+
+LOOK_SECONDS = 300
+"""After this the sweep looks at a job that is still queued: it may have no message …"""
+LOOK_SECONDS_MAX = 3600
+"""… and again whenever it has waited as long again, but at least so often."""
+LAPSED_SECONDS = 60
+"""How long after its lease a job is looked at: its message has had its time to come back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +110,12 @@ class Job:
     """The message whose delivery used up the attempts: it goes to the dead-letter queue."""
     stalled_at: datetime | None = None
     """When that was; a message sent later is a redrive."""
+    look_at: datetime | None = None
+    """When the sweep is to look at it, if it is still as it is; None: nobody need look."""
+    allow_cached: bool = False
+    """Whether an earlier image will do while no route of its model is in order."""
+    cached: bool = False
+    """Whether its image is an earlier job's; then it costs nothing."""
     image: Image | None = None
     error: JobError | None = None
 
@@ -134,6 +151,15 @@ def job_id_for(user_id: str, idempotency_key: str) -> str:
     return "job_" + hashlib.sha256(parts.encode()).hexdigest()[:32]
 
 
+def seed_for(job_id: str, seed_max: int) -> int:
+    """A seed of the job's own, never 0: models read that as none, and some then use a fixed one.
+
+    Every attempt draws the same image, and the owner can see which seed made it.
+    """
+    digest = hashlib.sha256(job_id.encode()).digest()
+    return 1 + int.from_bytes(digest[:8], "big") % seed_max
+
+
 def image_key(job: Job) -> str:
     """Where the job's image is stored; derived, so storing it twice is harmless."""
     return f"images/{job.user_id}/{job.job_id}.png"
@@ -164,34 +190,89 @@ def claim(job: Job, *, lease_id: str, sent_at: datetime, now: datetime, lease_se
         lease_expires_at=now + timedelta(seconds=lease_seconds),
         stalled_message_id=None,
         stalled_at=None,
+        look_at=now + timedelta(seconds=lease_seconds + LAPSED_SECONDS),
     )
 
 
-def requeue(job: Job, *, attempt_spent: bool, error: JobError | None = None) -> Job:
-    """Give a claimed job back; an attempt that did not reach the model is not spent."""
-    return _leave_generating(
+def requeue(job: Job, *, attempt_spent: bool, now: datetime, error: JobError | None = None) -> Job:
+    """Give a claimed job back; an attempt that says nothing of the job is not spent."""
+    return _leave(
         job,
+        JobStatus.GENERATING,
         JobStatus.QUEUED,
         attempts=job.attempts if attempt_spent else job.attempts - 1,
+        look_at=now + timedelta(seconds=LOOK_SECONDS),
         error=error or job.error,
     )
 
 
 def succeed(job: Job, *, image: Image, now: datetime) -> Job:
     """End a claimed job whose image is stored."""
-    return _leave_generating(job, JobStatus.SUCCEEDED, image=image, error=None, finished_at=now)
+    return _leave(
+        job,
+        JobStatus.GENERATING,
+        JobStatus.SUCCEEDED,
+        image=image,
+        error=None,
+        finished_at=now,
+    )
+
+
+def recall(job: Job, *, earlier: Job, now: datetime) -> Job:
+    """End a queued job with the image of an earlier one, and the seed that made it."""
+    return _leave(
+        job,
+        JobStatus.QUEUED,
+        JobStatus.SUCCEEDED,
+        request=earlier.request,
+        image=earlier.image,
+        cached=True,
+        error=None,
+        finished_at=now,
+    )
 
 
 def fail(job: Job, *, error: JobError, now: datetime) -> Job:
     """End a claimed job that will never have an image."""
-    return _leave_generating(job, JobStatus.FAILED, error=error, finished_at=now)
+    return _leave(job, JobStatus.GENERATING, JobStatus.FAILED, error=error, finished_at=now)
 
 
 def stall(job: Job, *, error: JobError, message_id: str, now: datetime) -> Job:
     """Set a job aside whose attempts are used up, until an operator decides."""
-    return _leave_generating(
-        job, JobStatus.STALLED, error=error, stalled_message_id=message_id, stalled_at=now
+    return _leave(
+        job,
+        JobStatus.GENERATING,
+        JobStatus.STALLED,
+        error=error,
+        stalled_message_id=message_id,
+        stalled_at=now,
+        look_at=now,
     )
+
+
+def redrive(job: Job, *, now: datetime) -> Job:
+    """Give a stalled job all its attempts again. Raises Conflict for any other."""
+    require_stalled(job)
+    return _leave(
+        job,
+        JobStatus.STALLED,
+        JobStatus.QUEUED,
+        attempts=0,
+        look_at=now + timedelta(seconds=LOOK_SECONDS),
+    )
+
+
+def discard(job: Job, *, error: JobError, now: datetime) -> Job:
+    """End a stalled job without an image. Raises Conflict for any other."""
+    require_stalled(job)
+    return _leave(job, JobStatus.STALLED, JobStatus.FAILED, error=error, finished_at=now)
+
+
+def remind(job: Job, *, now: datetime) -> Job:
+    """Look again later at a job that is sent once more, as it may have no message any more."""
+    waited_seconds = (now - job.created_at).total_seconds()
+    later_seconds = min(max(waited_seconds, LOOK_SECONDS), LOOK_SECONDS_MAX)
+    return replace(job, version=job.version + 1, look_at=now + timedelta(seconds=later_seconds))
 
 
 def cancel(job: Job, *, now: datetime) -> Job:
@@ -203,18 +284,25 @@ def cancel(job: Job, *, now: datetime) -> Job:
         return job
     if job.status is not JobStatus.QUEUED:
         raise Conflict(f"A job that is {job.status} cannot be canceled.", code="not_cancelable")
-    return replace(job, status=JobStatus.CANCELED, version=job.version + 1, finished_at=now)
+    return _leave(job, JobStatus.QUEUED, JobStatus.CANCELED, finished_at=now)
 
 
-def _leave_generating(job: Job, status: JobStatus, **changes: object) -> Job:
-    if job.status is not JobStatus.GENERATING:
+def require_stalled(job: Job) -> None:
+    """Raise Conflict (`not_stalled`) for a job that is not."""
+    if job.status is not JobStatus.STALLED:
+        raise Conflict(f"{job.job_id} is {job.status}, not stalled.", code="not_stalled")
+
+
+def _leave(job: Job, before: JobStatus, status: JobStatus, **changes: Any) -> Job:
+    """The next version, from `before` to `status`, with nothing left of what only that had."""
+    if job.status is not before:
         raise ValueError(f"{job.job_id} is {job.status}, so it cannot become {status}")
-    return replace(
-        job,
-        status=status,
-        version=job.version + 1,
-        starts_at=None,
-        lease_id=None,
-        lease_expires_at=None,
-        **changes,  # type: ignore[arg-type]  # each caller above names fields of Job
-    )
+    left = {
+        "starts_at": None,
+        "lease_id": None,
+        "lease_expires_at": None,
+        "stalled_message_id": None,
+        "stalled_at": None,
+        "look_at": None,
+    }
+    return replace(job, status=status, version=job.version + 1, **{**left, **changes})

@@ -22,9 +22,9 @@ TO_REVIEW = "PaymentsToReview"
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
 
-def count(name: str) -> None:
-    """Add one to a metric of this invocation."""
-    metrics.add_metric(name=name, unit=MetricUnit.Count, value=1)
+def count(name: str, number: int = 1) -> None:
+    """Add to a metric of this invocation."""
+    metrics.add_metric(name=name, unit=MetricUnit.Count, value=number)
 
 
 def seconds(name: str, value: float) -> None:

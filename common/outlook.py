@@ -16,8 +16,9 @@ from typing import Protocol
 from common.errors import ServiceFailed
 from common.jobs import Job, JobStatus
 from common.latency import Latency, observed
+from common.lines import US, Line, interval_us
 from common.observability import logger
-from common.pacing import READY_US, US, Line, interval_us
+from common.pacing import READY_US
 from common.ports import Place, WaitingReader
 from common.routes import Route, serving
 from common.sizing import worker_concurrency
@@ -98,17 +99,22 @@ class Forecaster:
             return None
         if job.status is JobStatus.GENERATING:
             return _underway(job, _latency(routes, read.lines), self._now())
+        return self._in_line(job, routes, read)
+
+    def _in_line(self, job: Job, routes: Sequence[Route], read: _Read) -> Outlook:
+        in_order = [route for route in routes if read.lines[route.name].in_order]
         ahead = bisect_left(read.waiting, (job.created_at, job.job_id))
-        if ahead == len(read.waiting) and not read.complete:
-            return None
+        unseen = ahead == len(read.waiting) and not read.complete
+        if unseen or not in_order:
+            return None  # too far back, or the model is away and nobody knows for how long
         eta_seconds = due_in_seconds(
             ahead,
-            routes=routes,
+            routes=in_order,
             lines=read.lines,
             now=self._now(),
             workers=worker_concurrency(self._routes),
         )
-        return InLine(ahead + _given_away(routes, read.lines, self._now()) + 1, eta_seconds)
+        return InLine(ahead + _given_away(in_order, read.lines, self._now()) + 1, eta_seconds)
 
     def _fresh(self, job: Job, routes: Sequence[Route]) -> _Read:
         """What was read a moment ago, but not before the job: that knows not all who are ahead."""

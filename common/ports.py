@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from common.acts import Act
 from common.credits import Balance, LedgerEntry
 from common.feed import Socket, Ticket
 from common.jobs import Image, Job, JobStatus
@@ -68,11 +69,35 @@ class JobOpener(JobReader, Protocol):
 class JobSaver(JobReader, Protocol):
     """Reads a job and writes its next version."""
 
-    def save(self, job: Job, *, entry: LedgerEntry | None = None) -> None:
-        """Write `job` over the version before it, with what it moves, in one write.
+    def save(self, job: Job, *, entry: LedgerEntry | None = None, act: Act | None = None) -> None:
+        """Write `job` over the version before it, with what it moves and who did it, in one write.
 
         Writing the same again does nothing. Raises StaleWrite when another version is there.
         """
+
+
+class JobWorker(JobSaver, JobLister, Protocol):
+    """What a worker does with jobs."""
+
+
+class JobKeeper(JobSaver, Protocol):
+    """Saves jobs, and knows which nobody has looked at for too long."""
+
+    def due(self, status: JobStatus, *, before: datetime, limit: int) -> tuple[str, ...]:
+        """Ids of at most `limit` jobs of that status whose `look_at` had come, longest first."""
+
+    def count(self, status: JobStatus) -> int:
+        """How many jobs of that status there are, perhaps without the very latest."""
+
+
+class ActLog(Protocol):
+    """What operators have done, kept for ever."""
+
+    def write(self, act: Act) -> None:
+        """Write an act down; the same again does nothing."""
+
+    def of(self, subject: str) -> tuple[Act, ...]:
+        """What was done with a job or a message, in order."""
 
 
 Place = tuple[datetime, str]
@@ -101,7 +126,7 @@ class ActiveLister(Protocol):
         """At most `limit` of the user's jobs that are not terminal, newest first."""
 
 
-class JobStore(JobLister, JobOpener, JobSaver, ActiveLister, WaitingReader, Protocol):
+class JobStore(JobOpener, JobWorker, JobKeeper, ActiveLister, WaitingReader, Protocol):
     """Everything that can be done with stored jobs."""
 
 
@@ -281,14 +306,18 @@ class JobQueue(Protocol):
         """Deliver a failed message again after so many seconds instead of its usual time."""
 
 
-class ImageStore(Protocol):
+class ImageFinder(Protocol):
+    """Knows which images are stored."""
+
+    def find(self, key: str) -> Image | None:
+        """The image under the key, or None."""
+
+
+class ImageStore(ImageFinder, Protocol):
     """Keeps images."""
 
     def put(self, key: str, content: bytes, *, width: int, height: int) -> Image:
         """Store a PNG; storing it twice is harmless."""
-
-    def find(self, key: str) -> Image | None:
-        """The image under the key, or None."""
 
 
 class ImageSigner(Protocol):

@@ -11,11 +11,13 @@ from common.pacing import Pacer
 from common.ports import (
     ActiveLister,
     Clock,
+    ImageFinder,
     ImageStore,
+    JobKeeper,
     JobOpener,
     JobQueue,
-    JobSaver,
     JobStore,
+    JobWorker,
     LedgerReader,
     MerchantReader,
     ModelClient,
@@ -60,7 +62,7 @@ class WorkerServices:
     """What `functions/worker` works with."""
 
     settings: WorkerSettings
-    jobs: JobSaver
+    jobs: JobWorker
     queue: JobQueue
     images: ImageStore
     models: ModelClient
@@ -136,6 +138,9 @@ class SweepServices:
     """What `functions/sweep` works with."""
 
     settings: SweepSettings
+    jobs: JobKeeper
+    queue: JobQueue
+    images: ImageFinder
     payments: PaymentKeeper
     gateway: PaymentGateway
     now: Clock

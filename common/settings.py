@@ -23,8 +23,9 @@ WAITING_INDEX = "WaitingIndex"
 TIME_INDEX = "TimeIndex"
 """The index of the Ledger table by user and time; a local one, so that it is read consistently."""
 DUE_INDEX = "DueIndex"
-"""The sparse index of the Payments table: what the gateway is to be asked about, and when. The
-stack makes all of them, the adapters query them."""
+"""The sparse indexes of what the sweep is to see to, and when: of the Payments table what the
+gateway is to be asked about, of the Jobs table what to look at. The stack makes all of them, the
+adapters query them."""
 
 Text = Annotated[str, Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
@@ -163,8 +164,14 @@ class PaymentsSettings(MoneySettings):
         return values
 
 
-class SweepSettings(MoneySettings):
+class SweepSettings(MoneySettings, JobSettings):
     """What `functions/sweep` needs."""
+
+    acts_table: Text
+    """Who has decided what about stalled jobs."""
+    queue_url: Text
+    stalled_hold_hours: Count = 48
+    """How long a stalled job waits for an operator."""
 
 
 class AccountsSettings(Settings):

@@ -174,6 +174,9 @@ def sweep_services() -> SweepServices:
     settings = SweepSettings.from_env(os.environ)
     return SweepServices(
         settings=settings,
+        jobs=_jobs(settings, acts_table=settings.acts_table),
+        queue=SqsJobQueue(clients.sqs(settings.home_region), queue_url=settings.queue_url),
+        images=_images(settings),
         payments=_payments(settings),
         gateway=HttpGateway(_merchant(settings)),
         now=utc_now,
@@ -209,12 +212,13 @@ def worker_services() -> WorkerServices:
     )
 
 
-def _jobs(settings: JobSettings) -> DynamoJobStore:
+def _jobs(settings: JobSettings, *, acts_table: str | None = None) -> DynamoJobStore:
     return DynamoJobStore(
         clients.dynamodb(settings.home_region),
         jobs_table=settings.jobs_table,
         users_table=settings.users_table,
         ledger_table=settings.ledger_table,
+        acts_table=acts_table,
     )
 
 

@@ -46,11 +46,24 @@ class Alarms(Construct):
     def _watch_jobs(self, config: Config, queue: JobsQueue, api: Api) -> None:
         self._alarm(
             "DeadLetters",
-            "Jobs have stalled: look at the dead-letter queue, then redrive or discard them.",
+            "Messages that nobody could deal with: `imagify dlq list` tells what they are.",
             queue.dead_letters.metric_approximate_number_of_messages_visible(
                 period=Duration.minutes(1), statistic="Maximum"
             ),
             threshold=1,
+        )
+        self._alarm(
+            "StalledJobs",
+            "Jobs have stalled, their credits held: `imagify dlq list`, then redrive or discard.",
+            _counted("sweep", "StalledJobs", statistic="Maximum"),
+            threshold=1,
+        )
+        self._alarm(
+            "ModelAway",
+            "No route of a model has worked for a quarter of an hour; jobs wait: `imagify status`.",
+            _counted("worker", "NoRouteInOrder"),
+            threshold=1,
+            periods=3,
         )
         self._alarm(
             "OldestJob",
@@ -111,8 +124,14 @@ class Alarms(Construct):
             threshold=1,
         )
         self._alarm(
+            "JobsNotMended",
+            "Jobs without a message or a worker are not sent again: read the sweep's logs.",
+            _counted("sweep", "JobsNotMended"),
+            threshold=5,
+        )
+        self._alarm(
             "SweepFails",
-            "Nobody asks after payments whose news never came: read the sweep's logs.",
+            "Nobody looks after lost jobs and payments without news: read the sweep's logs.",
             sweep.metric_errors(period=Duration.minutes(5), statistic="Sum"),
             threshold=3,
         )
@@ -132,14 +151,20 @@ class Alarms(Construct):
         return topic
 
     def _alarm(
-        self, name: str, description: str, metric: cloudwatch.Metric, *, threshold: int
+        self,
+        name: str,
+        description: str,
+        metric: cloudwatch.Metric,
+        *,
+        threshold: int,
+        periods: int = 1,
     ) -> None:
         alarm = metric.create_alarm(
             self,
             name,
             alarm_description=description,
             threshold=threshold,
-            evaluation_periods=1,
+            evaluation_periods=periods,
             comparison_operator=(cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD),
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
@@ -147,12 +172,12 @@ class Alarms(Construct):
             alarm.add_alarm_action(actions.SnsAction(self._topic))
 
 
-def _counted(service: str, name: str) -> cloudwatch.Metric:
-    """How often a function has counted that, in five minutes."""
+def _counted(service: str, name: str, *, statistic: str = "Sum") -> cloudwatch.Metric:
+    """What a function has counted of that, in five minutes."""
     return cloudwatch.Metric(
         namespace=METRICS_NAMESPACE,
         metric_name=name,
         dimensions_map={"service": service},
         period=Duration.minutes(5),
-        statistic="Sum",
+        statistic=statistic,
     )

@@ -57,6 +57,9 @@ class Config(BaseModel):
     """Jobs one user may have in flight."""
     attempts_max: Annotated[int, Field(ge=1, le=10)] = 3
     """Attempts before a job stalls."""
+    stalled_hold_hours: Annotated[int, Field(ge=1, le=24 * 13)] = 48
+    """How long a stalled job waits for an operator before it is discarded and its hold released;
+    less than the 14 days that its message is kept."""
     welcome_credits: Annotated[int, Field(ge=0)] = 10
     """What a new user is given."""
     packages: tuple[Package, ...] = DEFAULT_PACKAGES

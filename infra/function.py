@@ -101,6 +101,10 @@ class FunctionMaker:
         name = Stack.of(self._scope).get_logical_id(bucket)
         accept(role, f"AwsSolutions-IAM5[Resource::<{name}.Arn>/{IMAGES}]", IMAGES_REASON)
 
+    def allow_missing_images(self, role: iam.Role) -> None:
+        """Let the role be told that an image is not there: else S3 answers 403, not 404."""
+        allow(role, [self._storage.images.bucket_arn], "s3:ListBucket")
+
     def function(
         self,
         name: str,

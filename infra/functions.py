@@ -77,13 +77,13 @@ class Functions(Construct):
         store, queue, config = self._storage, self._queue.jobs, self._config
         role = self._maker.role("Worker")
         allow_items(role, store.jobs, "GetItem", "PutItem")
+        allow_index(role, store.jobs, USER_INDEX)  # an earlier image, where that will do
         allow_items(role, store.users, "UpdateItem")
         allow_items(role, store.ledger, "PutItem")
         allow_items(role, store.routes, "BatchGetItem", "UpdateItem")
         allow(role, [queue.queue_arn], "sqs:SendMessage")
         self._maker.allow_images(role, "s3:GetObject", "s3:PutObject")
-        # Without it S3 answers 403, not 404, when asked for an image that is not there.
-        allow(role, [store.images.bucket_arn], "s3:ListBucket")
+        self._maker.allow_missing_images(role)
         # The first call of a model in an account may need the marketplace's agreement. A person
         # gives that once; a worker that could subscribe could also spend.
         models = [
@@ -178,14 +178,29 @@ class Functions(Construct):
         )
 
     def _sweep(self) -> lambda_.Function:
+        store, queue = self._storage, self._queue.jobs
         role = self._maker.role("Sweep")
         self._allow_payments(role)
-        allow_index(role, self._storage.payments, DUE_INDEX)
+        allow_index(role, store.payments, DUE_INDEX)
+        allow_items(role, store.jobs, "GetItem", "PutItem")
+        allow_index(role, store.jobs, DUE_INDEX)
+        allow_items(role, store.acts, "PutItem")
+        allow(role, [queue.queue_arn], "sqs:SendMessage")
+        # Before a stalled job is given up: its image may be there.
+        self._maker.allow_images(role, "s3:GetObject")
+        self._maker.allow_missing_images(role)
         return self._maker.function(
             "Sweep",
             role,
             SweepSettings,
-            self._money_values(),
+            {
+                **self._money_values(),
+                "jobs_table": store.jobs.table_name,
+                "images_bucket": store.images.bucket_name,
+                "acts_table": store.acts.table_name,
+                "queue_url": queue.queue_url,
+                "stalled_hold_hours": str(self._config.stalled_hold_hours),
+            },
             timeout_seconds=SWEEP_TIMEOUT_SECONDS,
         )
 

@@ -6,6 +6,7 @@ from aws_cdk import CfnOutput, CliCredentialsStackSynthesizer, Environment, Stac
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from common.routes import ROUTES
 from infra.accounts import Accounts
 from infra.alarms import Alarms
 from infra.api import Api
@@ -99,6 +100,8 @@ class ImagifyStack(Stack):
             "PaymentsTable": self.storage.payments.table_name,
             "VnpayParameter": config.vnpay_parameter,
             "RoutesTable": self.storage.routes.table_name,
+            "ActsTable": self.storage.acts.table_name,
+            "Routes": ROUTES.dump_json(config.routes).decode(),
         }
         for name, value in outputs.items():
             CfnOutput(self, name, value=value)

@@ -40,6 +40,12 @@ class Storage(Construct):
             sort_key=_text("created_at"),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
+        self.jobs.add_global_secondary_index(
+            index_name=DUE_INDEX,
+            partition_key=_text("due"),
+            sort_key=_text("look_at"),
+            projection_type=dynamodb.ProjectionType.KEYS_ONLY,
+        )
         self.ledger = self._table("Ledger", "user_id", "entry_id")
         # Local, so that the ledger and the balance that it adds up to can be read consistently.
         self.ledger.add_local_secondary_index(index_name=TIME_INDEX, sort_key=_text("created_at"))
@@ -53,6 +59,7 @@ class Storage(Construct):
             sort_key=_text("due_at"),
             projection_type=dynamodb.ProjectionType.KEYS_ONLY,
         )
+        self.acts = self._table("Acts", "subject", "act_id")
         self.routes = self._table("Routes", "route")
         self.connections = self._table("Connections", "connection_id", expires=True)
         self.connections.add_global_secondary_index(

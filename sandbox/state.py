@@ -29,8 +29,11 @@ class Outputs(BaseModel):
     JobsTable: str
     LedgerTable: str
     RoutesTable: str
+    ActsTable: str
     PaymentsTable: str
     VnpayParameter: str
+    Routes: str
+    """JSON: which models are called where, and how often."""
 
 
 class State(BaseModel):

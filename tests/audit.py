@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from common.credits import EntryKind, LedgerEntry
-from common.jobs import JobStatus
+from common.jobs import Job, JobStatus
 from common.payments import PaymentStatus
 from tests.fakes import MemoryTables
 
@@ -15,10 +15,15 @@ RESOLVED: dict[JobStatus, list[EntryKind]] = {
     JobStatus.FAILED: [EntryKind.HOLD, EntryKind.RELEASE],
     JobStatus.CANCELED: [EntryKind.HOLD, EntryKind.RELEASE],
 }
-"""The ledger entries of a job in each state."""
+"""The ledger entries of a job in each state, unless its image is an earlier one."""
 
 CREDITED = (PaymentStatus.PAID, PaymentStatus.REFUNDING, PaymentStatus.REFUNDED)
 """Where a payment has topped up."""
+
+
+def resolved(job: Job) -> list[EntryKind]:
+    """The ledger entries that the job is to have; an earlier image costs nothing."""
+    return RESOLVED[JobStatus.FAILED if job.cached else job.status]
 
 
 def entries_of(tables: MemoryTables, user_id: str) -> list[LedgerEntry]:
@@ -38,7 +43,7 @@ def audit(tables: MemoryTables) -> None:
         assert user.balance.active_jobs == len(open_jobs)
         for job in jobs:
             found = sorted(entry.kind for entry in entries if entry.job_id == job.job_id)
-            assert found == sorted(RESOLVED[job.status])
+            assert found == sorted(resolved(job))
     for payment in tables.payments.values():
         own = [each for each in tables.ledger.values() if each.txn_ref == payment.txn_ref]
         assert {each.user_id for each in own} <= {payment.user_id}

@@ -6,27 +6,25 @@ through `common.credits.apply` alone.
 
 from __future__ import annotations
 
-import base64
 import itertools
-import zlib
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from threading import Lock
-from typing import Any
 
+from common.acts import Act
 from common.credits import LedgerEntry, apply
 from common.errors import NotFound, StaleWrite
 from common.jobs import Image, Job, JobStatus
-from common.models.answers import PNG_SIGNATURE
-from common.models.spec import Size
-from common.pacing import Line, Slot, pushed, taken
+from common.lines import Line, Slot, adapted, pushed, taken
 from common.payments import Payment
 from common.ports import Clock, JobPage, User, Waiting
 from common.routes import Route
 
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
+DELAY_SECONDS_MAX = 900
+"""How long SQS keeps a message back at most."""
 
 
 class ManualClock:
@@ -71,6 +69,7 @@ class MemoryTables:
     users: dict[str, User] = field(default_factory=dict)
     ledger: dict[tuple[str, str], LedgerEntry] = field(default_factory=dict)
     payments: dict[str, Payment] = field(default_factory=dict)
+    acts: dict[tuple[str, str], Act] = field(default_factory=dict)
     lock: Lock = field(default_factory=Lock)
 
     def move(self, entry: LedgerEntry, *, active_jobs_max: int | None = None) -> None:
@@ -128,7 +127,7 @@ class MemoryJobStore:
             self._tables.jobs[job.job_id] = job
             return job
 
-    def save(self, job: Job, *, entry: LedgerEntry | None = None) -> None:
+    def save(self, job: Job, *, entry: LedgerEntry | None = None, act: Act | None = None) -> None:
         with self._tables.lock:
             there = self._tables.jobs.get(job.job_id)
             if there == job:
@@ -137,11 +136,42 @@ class MemoryJobStore:
                 raise StaleWrite(f"{job.job_id} has changed.")
             if entry is not None:
                 self._tables.move(entry)
+            if act is not None:
+                self._tables.acts[act.subject, act.act_id] = act
             self._tables.jobs[job.job_id] = job
+
+    def due(self, status: JobStatus, *, before: datetime, limit: int) -> tuple[str, ...]:
+        with self._tables.lock:
+            found = [
+                (job.look_at, job.job_id)
+                for job in self._tables.jobs.values()
+                if job.status is status and job.look_at is not None and job.look_at <= before
+            ]
+        return tuple(job_id for _look_at, job_id in sorted(found)[:limit])
+
+    def count(self, status: JobStatus) -> int:
+        with self._tables.lock:
+            return sum(job.status is status for job in self._tables.jobs.values())
 
 
 def _place(job: Job) -> tuple[str, str]:
     return job.created_at.astimezone(UTC).isoformat(timespec="microseconds"), job.job_id
+
+
+class MemoryActs:
+    """Acts in a dict."""
+
+    def __init__(self, tables: MemoryTables) -> None:
+        self._tables = tables
+
+    def write(self, act: Act) -> None:
+        with self._tables.lock:
+            self._tables.acts[act.subject, act.act_id] = act
+
+    def of(self, subject: str) -> tuple[Act, ...]:
+        with self._tables.lock:
+            found = sorted(key for key in self._tables.acts if key[0] == subject)
+            return tuple(self._tables.acts[key] for key in found)
 
 
 class MemoryUserStore:
@@ -208,7 +238,7 @@ class MemoryQueue:
                 job_id=job_id,
                 user_id=user_id,
                 sent_at=self._clock(),
-                visible_at=self._clock() + timedelta(seconds=delay_seconds),
+                visible_at=self._clock() + timedelta(seconds=min(DELAY_SECONDS_MAX, delay_seconds)),
             )
             self._messages[message.message_id] = message
 
@@ -285,6 +315,8 @@ class MemoryLines:
     def take(self, route: Route, *, earliest_us: int, latest_us: int) -> Slot | Line:
         with self._lock:
             line = self._lines[route.name]
+            if not line.in_order:
+                return line
             start_us, after = taken(line, route, earliest_us=earliest_us)
             if start_us > latest_us:
                 return replace(line, next_us=start_us)
@@ -296,71 +328,38 @@ class MemoryLines:
                 slowdown_permille=line.slowdown_permille,
             )
 
+    def probe(self, route: Route, *, seen: Line, earliest_us: int, until_us: int) -> Slot | Line:
+        with self._lock:
+            line = self._lines[route.name]
+            if (line.retry_us, line.next_us) != (seen.retry_us, seen.next_us):
+                return line
+            start_us, after = taken(line, route, earliest_us=earliest_us)
+            self._lines[route.name] = replace(after, retry_us=until_us)
+            return Slot(
+                route=route,
+                start_us=start_us,
+                push_us=line.push_us,
+                slowdown_permille=line.slowdown_permille,
+                probe=True,
+            )
+
     def push(self, route: Route, *, by_us: int) -> None:
         with self._lock:
             self._lines[route.name] = pushed(self._lines[route.name], by_us=by_us)
 
     def observe(self, route: Route, *, place: int, latency_ms: int) -> None:
         with self._lock:
+            line = self._lines[route.name]
+            if not line.in_order:
+                return
             kept = self._latencies[route.name]
             kept[place] = latency_ms
-            line = self._lines[route.name]
-            self._lines[route.name] = replace(line, latencies_ms=tuple(kept.values()))
+            self._lines[route.name] = replace(line, latencies_ms=tuple(kept.values()), failures=0)
 
     def adapt(self, route: Route, *, seen: Line, wanted: Line) -> bool:
         with self._lock:
-            line = self._lines[route.name]
-            if (line.slowdown_permille, line.calm_at_us) != (
-                seen.slowdown_permille,
-                seen.calm_at_us,
-            ):
+            line = adapted(self._lines[route.name], seen=seen, wanted=wanted)
+            if line is None:
                 return False
-            self._lines[route.name] = replace(
-                pushed(line, by_us=wanted.push_us - seen.push_us),
-                slowdown_permille=wanted.slowdown_permille,
-                calm_at_us=wanted.calm_at_us,
-            )
+            self._lines[route.name] = line
             return True
-
-
-class FakeModel:
-    """A model that answers as told, each answer once, and then with `image` for ever."""
-
-    def __init__(self, *answers: Mapping[str, Any] | Exception, image: bytes | None = None) -> None:
-        self._answers = list(answers)
-        self._image = answer(image or png(Size(16, 16)))
-        self._lock = Lock()
-        self.calls: list[tuple[Route, Mapping[str, Any]]] = []
-
-    def invoke(
-        self, route: Route, body: Mapping[str, Any], *, wait: Callable[[], None]
-    ) -> Mapping[str, Any]:
-        wait()
-        with self._lock:
-            self.calls.append((route, body))
-            said = self._answers.pop(0) if self._answers else self._image
-        if isinstance(said, Exception):
-            raise said
-        return said
-
-
-def answer(content: bytes) -> dict[str, Any]:
-    """A model's answer with an image, as Stability's and Amazon's formats both read it."""
-    images = [base64.b64encode(content).decode()]
-    return {"seeds": [1], "finish_reasons": [None], "images": images}
-
-
-REFUSAL: Mapping[str, Any] = {"finish_reasons": ["Filter reason: prompt"]}
-"""What Stability's models answer to a prompt that they refuse."""
-
-
-def png(size: Size) -> bytes:
-    """A real PNG, all black."""
-    header = size.width.to_bytes(4, "big") + size.height.to_bytes(4, "big") + bytes([8, 0, 0, 0, 0])
-    rows = zlib.compress(bytes(size.width + 1) * size.height)
-    return PNG_SIGNATURE + _chunk(b"IHDR", header) + _chunk(b"IDAT", rows) + _chunk(b"IEND", b"")
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    checksum = zlib.crc32(kind + content).to_bytes(4, "big")
-    return len(content).to_bytes(4, "big") + kind + content + checksum

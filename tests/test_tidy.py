@@ -200,3 +200,18 @@ def test_no_file_names_the_machine_that_it_was_written_on() -> None:
 def test_nothing_is_put_off() -> None:
     wrong = [where for where, line in lines() if PUT_OFF.search(line)]
     assert [where for where in wrong if not where.startswith(LOCKS)] == []
+
+
+def test_the_tests_that_docs_name_are_there() -> None:
+    """Docs name a test as `file::test`, or a file of tests alone."""
+    missing = []
+    for path in committed():
+        if not path.endswith(".md"):
+            continue
+        for name in re.findall(r"`((?:tests|benchmarks)/[^`]+)`", (ROOT / path).read_text("utf-8")):
+            file, _, test = name.partition("::")
+            written = (f"def {test}(", f'test("{test}"') if test else ("",)
+            there = (ROOT / file).is_file() and (ROOT / file).read_text("utf-8")
+            if not there or not any(each in there for each in written):
+                missing.append(f"{path}: {name}")
+    assert missing == []

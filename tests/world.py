@@ -42,11 +42,11 @@ from common.snapshots import Snapshots
 from functions.payments.start_payment import start_payment
 from functions.submit.submit_job import submit_job
 from functions.sweep.heal_payments import heal_payments
+from functions.sweep.mend_jobs import Mended, mend_jobs
 from functions.worker.generate_image import Again, Delivery, Outcome, generate_image
 from tests.audit import audit, entries_of
 from tests.fakes import (
     CountedIds,
-    FakeModel,
     ManualClock,
     MemoryImages,
     MemoryJobStore,
@@ -57,6 +57,7 @@ from tests.fakes import (
     Message,
 )
 from tests.fakes_feed import MemoryConnections, MemoryWire, one_by_one
+from tests.fakes_model import FakeModel
 from tests.fakes_money import MERCHANT, FakeGateway, MemoryLedger, MemoryPaymentStore
 from tests.fate import Fate, ProcessDied, mortal
 
@@ -102,6 +103,15 @@ class World:
         self.ids = CountedIds()
         self.secrets = CountedIds("secret")
         self.dead_letters: list[Message] = []
+        self._write_settings(routes, attempts_max, active_jobs_max, welcome_credits)
+
+    def _write_settings(
+        self,
+        routes: Sequence[Route],
+        attempts_max: int,
+        active_jobs_max: int,
+        welcome_credits: int,
+    ) -> None:
         self._jobs_values = {
             "home_region": "ap-southeast-1",
             "jobs_table": "Jobs",
@@ -140,7 +150,15 @@ class World:
         self.payments_settings = PaymentsSettings.model_validate(
             {**money, "packages": (SMALL, LARGE), "page_url": ""}
         )
-        self.sweep_settings = SweepSettings.model_validate(money)
+        self.sweep_settings = SweepSettings.model_validate(
+            {
+                **money,
+                "jobs_table": "Jobs",
+                "images_bucket": "images",
+                "acts_table": "Acts",
+                "queue_url": "queue",
+            }
+        )
 
     def submit_services(self) -> SubmitServices:
         return SubmitServices(
@@ -234,6 +252,9 @@ class World:
     def sweep_services(self) -> SweepServices:
         return SweepServices(
             settings=self.sweep_settings,
+            jobs=mortal("jobs", self.jobs, self.fate),
+            queue=mortal("queue", self.queue, self.fate),
+            images=mortal("images", self.images, self.fate),
             payments=mortal("payments", self.payments, self.fate),
             gateway=mortal("gateway", self.gateway, self.fate),
             now=self.clock,
@@ -241,8 +262,12 @@ class World:
         )
 
     def sweep(self) -> int:
-        """Sweep as the handler does, with time enough."""
+        """Heal payments as the handler does, with time enough."""
         return heal_payments(self.sweep_services(), seconds_left=lambda: 55)
+
+    def mend(self) -> Mended:
+        """Mend jobs as the handler does, with time enough."""
+        return mend_jobs(self.sweep_services(), seconds_left=lambda: 55)
 
     def buy(
         self, user_id: str = "usr_ann", *, key: str = "buy-1", package: str = "small", **asked: Any

@@ -26,6 +26,8 @@
  * @property {string} [aspect_ratio] one of the model's `sizes`
  * @property {number|null} [seed]
  * @property {string|null} [model]
+ * @property {boolean} [allow_cached] an earlier image of the same request will do while the model is
+ *   away
  */
 
 /**
@@ -47,6 +49,7 @@
  * @property {{position: number, eta_seconds: number}|null} [queue] while queued, if known; 1 = next
  * @property {Progress|null} [progress] while generating, if known
  * @property {{held: number, settled: number, released: number}} charge credits; the sum is its price
+ * @property {boolean} [cached] its image is an earlier one of the same request, and costs nothing
  * @property {Image|null} image
  * @property {Reason|null} error
  * @property {{self: string, cancel: string|null}} urls

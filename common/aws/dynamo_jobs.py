@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from common.acts import Act
+from common.aws.dynamo_acts import act_put
 from common.aws.errors import service_errors
 from common.aws.records import (
     balance_from,
@@ -22,7 +24,7 @@ from common.credits import LedgerEntry, apply
 from common.errors import NotFound, StaleWrite
 from common.jobs import TERMINAL, Job, JobStatus
 from common.ports import JobPage, Waiting
-from common.settings import USER_INDEX, WAITING_INDEX
+from common.settings import DUE_INDEX, USER_INDEX, WAITING_INDEX
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -43,12 +45,14 @@ class DynamoJobStore:
         jobs_table: str,
         users_table: str,
         ledger_table: str,
+        acts_table: str | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
         self._jobs_table = jobs_table
         self._users_table = users_table
         self._ledger_table = ledger_table
+        self._acts_table = acts_table
         self._sleep = sleep
 
     def get(self, job_id: str) -> Job | None:
@@ -72,19 +76,22 @@ class DynamoJobStore:
             return self._explain_open(job, hold, refused, active_jobs_max)
         return job
 
-    def save(self, job: Job, *, entry: LedgerEntry | None = None) -> None:
-        """Write the job over the version before it, and what the entry moves, or nothing."""
-        put = self._job_put(job, "version = :before", {":before": job.version - 1})
-        if entry is None:
-            met = put_alone(self._client, put["Put"], what="Writing a job", sleep=self._sleep)
+    def save(self, job: Job, *, entry: LedgerEntry | None = None, act: Act | None = None) -> None:
+        """Write the job over the version before it, with what it moves and the act, or nothing."""
+        writes = [self._job_put(job, "version = :before", {":before": job.version - 1})]
+        if entry is not None:
+            writes.append(balance_update(self._users_table, entry))
+            writes.append(entry_put(self._ledger_table, entry))
+        if act is not None:
+            if self._acts_table is None:
+                raise ValueError("This store was not told where acts are kept.")
+            writes.append(act_put(self._acts_table, act))
+        if len(writes) == 1:
+            put = writes[0]["Put"]
+            met = put_alone(self._client, put, what="Writing a job", sleep=self._sleep)
             if met is not None:
                 self._accept_if_written(job, met)
             return
-        writes = [
-            put,
-            balance_update(self._users_table, entry),
-            entry_put(self._ledger_table, entry),
-        ]
         try:
             transact(self._client, writes, sleep=self._sleep)
         except Refused as refused:
@@ -169,6 +176,44 @@ class DynamoJobStore:
                 # The index keeps no order among those of the same moment.
                 return Waiting(tuple(sorted(found)), complete=not key)
             query["ExclusiveStartKey"] = key
+
+    def due(self, status: JobStatus, *, before: datetime, limit: int) -> tuple[str, ...]:
+        """Query the sparse index that jobs are in until they are over."""
+        query: dict[str, Any] = {
+            "TableName": self._jobs_table,
+            "IndexName": DUE_INDEX,
+            "KeyConditionExpression": "due = :status AND look_at <= :before",
+            "ExpressionAttributeValues": to_item(
+                {":status": str(status), ":before": time_text(before)}
+            ),
+            "Limit": limit,
+        }
+        job_ids: list[str] = []
+        while True:
+            with service_errors("Looking for jobs"):
+                answer = self._client.query(**query)
+            job_ids += [str(from_item(item)["job_id"]) for item in answer["Items"]]
+            if len(job_ids) >= limit or "LastEvaluatedKey" not in answer:
+                return tuple(job_ids[:limit])
+            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
+
+    def count(self, status: JobStatus) -> int:
+        """Count the status's part of the sparse index."""
+        query: dict[str, Any] = {
+            "TableName": self._jobs_table,
+            "IndexName": DUE_INDEX,
+            "KeyConditionExpression": "due = :status",
+            "ExpressionAttributeValues": to_item({":status": str(status)}),
+            "Select": "COUNT",
+        }
+        number = 0
+        while True:
+            with service_errors("Counting jobs"):
+                answer = self._client.query(**query)
+            number += answer["Count"]
+            if "LastEvaluatedKey" not in answer:
+                return number
+            query["ExclusiveStartKey"] = answer["LastEvaluatedKey"]
 
     def _job_put(
         self, job: Job, condition: str, values: Mapping[str, Any] | None = None

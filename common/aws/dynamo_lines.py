@@ -9,12 +9,13 @@ takes the slot.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from common.aws.errors import ConditionFailed, service_errors
 from common.aws.records import from_item, to_item
 from common.errors import ServiceFailed
-from common.pacing import UNSLOWED, Line, Slot, interval_us
+from common.lines import UNSLOWED, Line, Slot, interval_us, taken
 from common.routes import Route
 
 if TYPE_CHECKING:
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 
 LATENCY = "latency_ms_"
 """How the attributes begin that keep latencies, each named after its place."""
+MANNER_KEPT = (
+    "slowdown_permille = if_not_exists(slowdown_permille, :unslowed), "
+    "calm_at_us = if_not_exists(calm_at_us, :none), "
+    "failures = if_not_exists(failures, :none), "
+    "retry_us = if_not_exists(retry_us, :none)"
+)
+"""Leaves the line as slow and as much in order as it is, and says so where nothing does yet."""
 TRIES_MAX = 20
 """Looks at a line before something must be wrong with it."""
 
@@ -50,7 +58,7 @@ class DynamoLines:
         """Take the next slot of a line that is busy, or else of one that is idle."""
         line = Line(next_us=earliest_us)
         for _try in range(TRIES_MAX):
-            if line.next_us > latest_us:
+            if line.next_us > latest_us or not line.in_order:
                 return line
             met = self._take_if(route, line, earliest_us=earliest_us, latest_us=latest_us)
             if isinstance(met, Slot):
@@ -58,39 +66,66 @@ class DynamoLines:
             line = met
         raise ServiceFailed(f"{route.name}'s line cannot be taken from.")
 
+    def probe(self, route: Route, *, seen: Line, earliest_us: int, until_us: int) -> Slot | Line:
+        """Take the next slot, if nobody else has begun to probe since `seen`."""
+        start_us, after = taken(seen, route, earliest_us=earliest_us)
+        try:
+            line = self._update(
+                route,
+                "SET next_us = :next, retry_us = :until",
+                "retry_us = :seen AND next_us = :seen_next",
+                {
+                    ":next": after.next_us,
+                    ":until": until_us,
+                    ":seen": seen.retry_us,
+                    ":seen_next": seen.next_us,
+                },
+            )
+        except ConditionFailed as failed:
+            return _line(from_item(failed.item))
+        return Slot(
+            route=route,
+            start_us=start_us,
+            push_us=line.push_us,
+            slowdown_permille=line.slowdown_permille,
+            probe=True,
+        )
+
     def push(self, route: Route, *, by_us: int) -> None:
-        """Move the line later."""
+        """Add to the line's push and to its next slot."""
         with service_errors("Pushing a line"):
             self._client.update_item(
                 TableName=self._table,
                 Key=to_item({"route": route.name}),
-                UpdateExpression=(
-                    "SET slowdown_permille = if_not_exists(slowdown_permille, :unslowed), "
-                    "calm_at_us = if_not_exists(calm_at_us, :none) "
-                    "ADD next_us :by, push_us :by"
-                ),
+                UpdateExpression=f"SET {MANNER_KEPT} ADD next_us :by, push_us :by",
                 ExpressionAttributeValues=to_item(
                     {":by": by_us, ":unslowed": UNSLOWED, ":none": 0}
                 ),
             )
 
     def adapt(self, route: Route, *, seen: Line, wanted: Line) -> bool:
-        """Change the slowdown if nobody has since `seen`."""
+        """Change how the line is, if nobody has since `seen`."""
         try:
             self._update(
                 route,
                 "SET slowdown_permille = :slowdown, calm_at_us = :calm, "
+                "failures = :failures, retry_us = :retry, "
                 "next_us = if_not_exists(next_us, :none) + :by, "
                 "push_us = if_not_exists(push_us, :none) + :by",
                 "attribute_not_exists(slowdown_permille) "
-                "OR (slowdown_permille = :seen_slowdown AND calm_at_us = :seen_calm)",
+                "OR (slowdown_permille = :seen_slowdown AND calm_at_us = :seen_calm "
+                "AND failures = :seen_failures AND retry_us = :seen_retry)",
                 {
                     ":none": 0,
                     ":slowdown": wanted.slowdown_permille,
                     ":calm": wanted.calm_at_us,
+                    ":failures": wanted.failures,
+                    ":retry": wanted.retry_us,
                     ":by": wanted.push_us - seen.push_us,
                     ":seen_slowdown": seen.slowdown_permille,
                     ":seen_calm": seen.calm_at_us,
+                    ":seen_failures": seen.failures,
+                    ":seen_retry": seen.retry_us,
                 },
             )
         except ConditionFailed:
@@ -99,12 +134,12 @@ class DynamoLines:
 
     def observe(self, route: Route, *, place: int, latency_ms: int) -> None:
         """Keep the latency in an attribute of its own, so that no two workers undo each other."""
-        with service_errors("Keeping a latency"):
-            self._client.update_item(
-                TableName=self._table,
-                Key=to_item({"route": route.name}),
-                UpdateExpression=f"SET {LATENCY}{place} = :ms",
-                ExpressionAttributeValues=to_item({":ms": latency_ms}),
+        with suppress(ConditionFailed):
+            self._update(
+                route,
+                f"SET {LATENCY}{place} = :ms, failures = :none",
+                "attribute_not_exists(retry_us) OR retry_us = :none",
+                {":ms": latency_ms, ":none": 0},
             )
 
     def _take_if(
@@ -116,24 +151,25 @@ class DynamoLines:
             ":interval": interval,
             ":earliest": earliest_us,
             ":slowdown": line.slowdown_permille,
+            ":none": 0,
         }
         try:
             if line.next_us >= earliest_us:
                 after = self._update(
                     route,
                     "SET next_us = next_us + :interval",
-                    "next_us BETWEEN :earliest AND :latest AND slowdown_permille = :slowdown",
+                    "next_us BETWEEN :earliest AND :latest "
+                    "AND slowdown_permille = :slowdown AND retry_us = :none",
                     {**values, ":latest": latest_us},
                 )
             else:
                 after = self._update(
                     route,
-                    "SET next_us = :earliest + :interval, slowdown_permille = :slowdown, "
-                    "push_us = if_not_exists(push_us, :none), "
-                    "calm_at_us = if_not_exists(calm_at_us, :none)",
-                    "attribute_not_exists(next_us) "
-                    "OR (next_us < :earliest AND slowdown_permille = :slowdown)",
-                    {**values, ":none": 0},
+                    f"SET next_us = :earliest + :interval, {MANNER_KEPT}, "
+                    "push_us = if_not_exists(push_us, :none)",
+                    "attribute_not_exists(next_us) OR (next_us < :earliest "
+                    "AND slowdown_permille = :slowdown AND retry_us = :none)",
+                    {**values, ":unslowed": UNSLOWED},
                 )
         except ConditionFailed as failed:
             return _line(from_item(failed.item))
@@ -166,5 +202,7 @@ def _line(values: Mapping[str, Any]) -> Line:
         push_us=int(values.get("push_us", fresh.push_us)),
         slowdown_permille=int(values.get("slowdown_permille", fresh.slowdown_permille)),
         calm_at_us=int(values.get("calm_at_us", fresh.calm_at_us)),
+        failures=int(values.get("failures", fresh.failures)),
+        retry_us=int(values.get("retry_us", fresh.retry_us)),
         latencies_ms=tuple(int(values[name]) for name in values if name.startswith(LATENCY)),
     )

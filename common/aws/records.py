@@ -80,6 +80,10 @@ def job_item(job: Job) -> Item:
             "lease_expires_at": job.lease_expires_at and time_text(job.lease_expires_at),
             "stalled_message_id": job.stalled_message_id,
             "stalled_at": job.stalled_at and time_text(job.stalled_at),
+            "due": str(job.status) if job.look_at else None,
+            "look_at": job.look_at and time_text(job.look_at),
+            "allow_cached": job.allow_cached or None,
+            "cached": job.cached or None,
             "image": image
             and {
                 "key": image.key,
@@ -122,6 +126,9 @@ def job_from(item: Mapping[str, Any]) -> Job:
         lease_expires_at=optional_time(values.get("lease_expires_at")),
         stalled_message_id=values.get("stalled_message_id"),
         stalled_at=optional_time(values.get("stalled_at")),
+        look_at=optional_time(values.get("look_at")),
+        allow_cached=values.get("allow_cached", False),
+        cached=values.get("cached", False),
         image=image
         and Image(
             key=image["key"],

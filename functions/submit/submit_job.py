@@ -6,12 +6,12 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from common import credits as ledger
 from common.api import SubmitRequest
 from common.errors import InvalidRequest, KeyReused, ServiceFailed
-from common.jobs import ImageRequest, Job, JobStatus, job_id_for
+from common.jobs import LOOK_SECONDS, ImageRequest, Job, JobStatus, job_id_for, seed_for
 from common.models.catalogue import find
 from common.models.spec import ModelSpec
 from common.observability import logger
@@ -42,7 +42,7 @@ def submit_job(
     fingerprint = _fingerprint(request)
     try:
         spec = _model_of(request, routes)
-        image_request = _checked(request, spec, seed=_seed_for(job_id, spec))
+        image_request = _checked(request, spec, seed=seed_for(job_id, spec.seed_max))
     except InvalidRequest:
         # What was fine at the first submit is that job for ever, whatever models there are now.
         there = jobs.get(job_id)
@@ -57,6 +57,8 @@ def submit_job(
             fingerprint=fingerprint,
             cost=spec.cost_credits,
             created_at=now,
+            look_at=now + timedelta(seconds=LOOK_SECONDS),
+            allow_cached=request.allow_cached,
         )
         job = jobs.open(wanted, ledger.hold(wanted), active_jobs_max=active_jobs_max)
     if job.fingerprint != fingerprint:
@@ -122,15 +124,6 @@ def _checked(request: SubmitRequest, spec: ModelSpec, *, seed: int) -> ImageRequ
         negative_prompt=request.negative_prompt,
         seed=request.seed or seed,
     )
-
-
-def _seed_for(job_id: str, spec: ModelSpec) -> int:
-    """A seed of the job's own, never 0: models read that as none, and some then use a fixed one.
-
-    Every attempt draws the same image, and the owner can see which seed made it.
-    """
-    digest = hashlib.sha256(job_id.encode()).digest()
-    return 1 + int.from_bytes(digest[:8], "big") % spec.seed_max
 
 
 def _fingerprint(request: SubmitRequest) -> str:

@@ -17,24 +17,29 @@ from common import jobs as lifecycle
 from common.errors import (
     ModelFailed,
     ModelThrottled,
+    ModelTimedOut,
+    NoRouteInOrder,
     Permanent,
     ServiceFailed,
     StaleWrite,
-    Transient,
     Unavailable,
 )
 from common.jobs import Image, Job, JobError, JobStatus, LeaseHeld, NotClaimable, image_key
+from common.lines import US, Slot
 from common.models.answers import png_size
 from common.models.catalogue import find
 from common.models.spec import ModelSpec
 from common.observability import count, logger, seconds
-from common.pacing import US, Slot
 from common.retries import model_retrying, redelivery_seconds
 from common.routes import Route, serving
 from common.services import WorkerServices
+from functions.worker.recall_image import recall_image
 
 PUT_OFF_SECONDS = 10
 """When to look again at a job that another worker changed, or that AWS did not let this one."""
+OUTAGE_SECONDS_MAX = 24 * 3600
+"""How long a job waits out an outage of its model. Then failures count as its own, as a job that
+breaks the model and is alone with it cannot be told from an outage."""
 RETRY_SECONDS_MAX = 15.0
 """When in a delivery the last start of a model may begin: its wait and its call still fit."""
 
@@ -74,6 +79,8 @@ class _Plan:
     slot: Slot
     began: datetime | None = None
     """When the start in that slot was; None while it is to come."""
+    out_of_order: bool = False
+    """Whether the last failure left its route out of order: it says nothing of the job."""
 
     @property
     def starts_at(self) -> datetime:
@@ -115,7 +122,7 @@ def _deliver(delivery: Delivery, worker: WorkerServices) -> Outcome:
 
 
 def _work(job: Job, claimed: Job, delivery: Delivery, worker: WorkerServices) -> Outcome:
-    image = worker.images.find(image_key(job)) if job.attempts else None
+    image = worker.images.find(image_key(job)) if job.started_at else None
     died = job.status is JobStatus.GENERATING
     if image is None and died and claimed.attempts > worker.settings.attempts_max:
         last = job.error or JobError(code="worker_died", message="No worker lived to finish it.")
@@ -123,30 +130,63 @@ def _work(job: Job, claimed: Job, delivery: Delivery, worker: WorkerServices) ->
     try:
         plan = None if image else _plan(job, worker)
     except Unavailable as error:
-        if died:
-            # Nobody has it any more, and that is what its owner is told.
-            worker.jobs.save(lifecycle.requeue(job, attempt_spent=True))
-        return _later(delivery, error.retry_after_seconds, worker)
+        return _without_start(job, error, delivery, worker)
     if plan is not None:
         claimed = replace(claimed, starts_at=plan.starts_at)
     worker.jobs.save(claimed)
     if job.started_at is None:
         seconds("QueueWait", (worker.now() - job.created_at).total_seconds())
     try:
-        stored = image or _generate(claimed, plan, worker)
-    except Permanent as error:
-        return _fail(claimed, JobError(code=error.code, message=error.message), worker)
-    except Unavailable as error:
-        worker.jobs.save(lifecycle.requeue(claimed, attempt_spent=False))
-        return _later(delivery, error.retry_after_seconds, worker)
-    except Transient as error:
-        return _retry(claimed, JobError(code=error.code, message=error.message), delivery, worker)
+        image = image or _generate(claimed, plan, worker)
+    except (Permanent, Unavailable, ModelFailed, ModelTimedOut) as error:
+        return _without_image(claimed, plan, error, delivery, worker)
+    return _succeed(claimed, image, plan, worker)
+
+
+def _without_start(
+    job: Job, error: Unavailable, delivery: Delivery, worker: WorkerServices
+) -> Outcome:
+    """There is no slot now: the job stays as it is, or is ended without one."""
+    away = isinstance(error, NoRouteInOrder)
+    if away:
+        count("NoRouteInOrder")
+    if job.status is JobStatus.GENERATING:
+        # Nobody has it any more, and that is what its owner is told.
+        worker.jobs.save(lifecycle.requeue(job, attempt_spent=True, now=worker.now()))
+    elif away and recall_image(job, worker):
+        return Done()
+    return _later(delivery, error.retry_after_seconds, worker)
+
+
+def _without_image(
+    claimed: Job,
+    plan: _Plan | None,
+    error: Permanent | Unavailable | ModelFailed | ModelTimedOut,
+    delivery: Delivery,
+    worker: WorkerServices,
+) -> Outcome:
+    """The model made no image, and why; where an AWS service failed, there may be one."""
+    failure = JobError(code=error.code, message=error.message)
+    if isinstance(error, Permanent):
+        return _fail(claimed, failure, worker)
+    if isinstance(error, Unavailable):
+        return _wait(claimed, None, delivery, error.retry_after_seconds, worker)
+    waited = (worker.now() - claimed.created_at).total_seconds()
+    if plan is not None and plan.out_of_order and waited < OUTAGE_SECONDS_MAX:
+        # Ever longer, so that one that breaks the model is seldom the next to try it.
+        return _wait(claimed, failure, delivery, max(PUT_OFF_SECONDS, waited / 4), worker)
+    return _retry(claimed, failure, delivery, worker)
+
+
+def _succeed(claimed: Job, image: Image, plan: _Plan | None, worker: WorkerServices) -> Outcome:
     now = worker.now()
-    succeeded = lifecycle.succeed(claimed, image=stored, now=now)
+    succeeded = lifecycle.succeed(claimed, image=image, now=now)
     worker.jobs.save(succeeded, entry=ledger.settle(succeeded, now=now))
     if plan is not None and plan.began is not None:
         worker.pacer.took(plan.slot, seconds=(now - plan.began).total_seconds())
-    logger.info("succeeded", job_id=job.job_id, user_id=job.user_id, attempts=claimed.attempts)
+    logger.info(
+        "succeeded", job_id=claimed.job_id, user_id=claimed.user_id, attempts=claimed.attempts
+    )
     count("JobsSucceeded")
     return Done()
 
@@ -209,7 +249,13 @@ def _call(plan: _Plan, body: dict[str, object], worker: WorkerServices) -> bytes
         count("ModelThrottled")
         worker.pacer.throttled(plan.slot)
         raise
-    worker.pacer.succeeded(plan.slot)
+    except (ModelFailed, ModelTimedOut):
+        plan.out_of_order = worker.pacer.failed(plan.slot)
+        raise
+    except Permanent:
+        worker.pacer.answered(plan.slot)
+        raise
+    worker.pacer.answered(plan.slot)
     seconds("ModelLatency", (worker.now() - began).total_seconds())
     return plan.spec.wire.image(answer)
 
@@ -226,10 +272,22 @@ def _fail(claimed: Job, error: JobError, worker: WorkerServices) -> Outcome:
 def _retry(claimed: Job, error: JobError, delivery: Delivery, worker: WorkerServices) -> Outcome:
     if claimed.attempts >= worker.settings.attempts_max:
         return _stall(claimed, error, delivery, worker)
-    worker.jobs.save(lifecycle.requeue(claimed, attempt_spent=True, error=error))
+    worker.jobs.save(lifecycle.requeue(claimed, attempt_spent=True, now=worker.now(), error=error))
     logger.warning("attempt failed", job_id=claimed.job_id, code=error.code)
     count("AttemptsFailed")
     return Again(redelivery_seconds(claimed.attempts))
+
+
+def _wait(
+    claimed: Job,
+    error: JobError | None,
+    delivery: Delivery,
+    wait_seconds: float,
+    worker: WorkerServices,
+) -> Outcome:
+    """Give the job back with the attempt kept: what happened says nothing of it."""
+    worker.jobs.save(lifecycle.requeue(claimed, attempt_spent=False, now=worker.now(), error=error))
+    return _later(delivery, wait_seconds, worker)
 
 
 def _stall(job: Job, error: JobError, delivery: Delivery, worker: WorkerServices) -> Outcome:

@@ -19,7 +19,6 @@ from common.observability import count, logger, observed
 from functions.worker.generate_image import Again, Delivery, generate_image
 
 services = wiring.worker_services
-processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
 
 
 class DeliveryFailed(Exception):
@@ -61,6 +60,8 @@ def _delivery(record: SQSRecord) -> Delivery:
 @observed
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Lambda's entry point: names the messages that failed, acknowledges the others."""
+    # One for each invocation: it keeps what failed.
+    processor = BatchProcessor(event_type=EventType.SQS, raise_on_entire_batch_failure=False)
     return dict(
         process_partial_response(
             event=event, record_handler=handle, processor=processor, context=context

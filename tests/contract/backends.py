@@ -15,7 +15,7 @@ from botocore.config import Config
 
 from common.aws.records import entry_from, to_item
 from common.credits import LedgerEntry
-from common.ports import Granter, JobStore, LedgerReader, PaymentStore, UserStore
+from common.ports import ActLog, Granter, JobStore, LedgerReader, PaymentStore, UserStore
 from common.settings import DUE_INDEX, EMAIL_INDEX, TIME_INDEX, USER_INDEX, WAITING_INDEX
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ JOBS_TABLE = "Jobs"
 LEDGER_TABLE = "Ledger"
 PAYMENTS_TABLE = "Payments"
 ROUTES_TABLE = "Routes"
+ACTS_TABLE = "Acts"
 CONNECTIONS_TABLE = "Connections"
 BUCKET = "contract-images"
 VISIBILITY_SECONDS = 30
@@ -67,6 +68,7 @@ class Stores:
     users: UserStore
     payments: PaymentStore
     books: Books
+    acts: ActLog
     ledger: Callable[[str], Sequence[LedgerEntry]]
 
 
@@ -114,6 +116,7 @@ class Aws:
             ["job_id"],
             Index(USER_INDEX, ["user_id", "created_at"]),
             Index(WAITING_INDEX, ["waiting", "created_at"], projection="KEYS_ONLY"),
+            Index(DUE_INDEX, ["due", "look_at"], projection="KEYS_ONLY"),
         )
         self._table(
             LEDGER_TABLE,
@@ -127,6 +130,7 @@ class Aws:
             Index(DUE_INDEX, ["due", "due_at"], projection="KEYS_ONLY"),
         )
         self._table(ROUTES_TABLE, ["route"])
+        self._table(ACTS_TABLE, ["subject", "act_id"])
         self._table(CONNECTIONS_TABLE, ["connection_id"], Index(USER_INDEX, ["user_id"]))
         self.s3.create_bucket(
             Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": REGION}

@@ -18,12 +18,14 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 from moto import mock_aws
 
+from common.aws.dynamo_acts import DynamoActs
 from common.aws.dynamo_jobs import DynamoJobStore
 from common.aws.dynamo_ledger import DynamoLedger
 from common.aws.dynamo_lines import DynamoLines
 from common.aws.dynamo_payments import DynamoPaymentStore
 from common.aws.dynamo_users import DynamoUserStore
 from tests.contract.backends import (
+    ACTS_TABLE,
     EMULATOR,
     JOBS_TABLE,
     LEDGER_TABLE,
@@ -36,7 +38,7 @@ from tests.contract.backends import (
     Endpoint,
     Stores,
 )
-from tests.fakes import MemoryJobStore, MemoryLines, MemoryTables, MemoryUserStore
+from tests.fakes import MemoryActs, MemoryJobStore, MemoryLines, MemoryTables, MemoryUserStore
 from tests.fakes_money import MemoryLedger, MemoryPaymentStore
 
 HOST = "127.0.0.1"
@@ -144,6 +146,7 @@ def stores(backend: Aws | None) -> Stores:
             users=MemoryUserStore(tables),
             payments=MemoryPaymentStore(tables),
             books=MemoryLedger(tables),
+            acts=MemoryActs(tables),
             ledger=lambda user_id: [
                 entry for entry in tables.ledger.values() if entry.user_id == user_id
             ],
@@ -154,6 +157,7 @@ def stores(backend: Aws | None) -> Stores:
             jobs_table=JOBS_TABLE,
             users_table=USERS_TABLE,
             ledger_table=LEDGER_TABLE,
+            acts_table=ACTS_TABLE,
         ),
         users=DynamoUserStore(backend.dynamodb, users_table=USERS_TABLE, ledger_table=LEDGER_TABLE),
         payments=DynamoPaymentStore(
@@ -162,6 +166,7 @@ def stores(backend: Aws | None) -> Stores:
             users_table=USERS_TABLE,
             ledger_table=LEDGER_TABLE,
         ),
+        acts=DynamoActs(backend.dynamodb, acts_table=ACTS_TABLE),
         books=DynamoLedger(backend.dynamodb, users_table=USERS_TABLE, ledger_table=LEDGER_TABLE),
         ledger=backend.ledger,
     )

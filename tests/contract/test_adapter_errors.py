@@ -16,7 +16,7 @@ from common.aws.sqs_queue import SqsJobQueue
 from common.credits import Balance, grant, hold, settle
 from common.errors import ServiceFailed
 from common.jobs import ImageRequest, Job
-from common.pacing import Line
+from common.lines import Line
 from common.payments import top_up
 from common.ports import User
 from common.routes import Route

@@ -13,7 +13,8 @@ from common.jobs import Image
 from common.models.spec import Size
 from common.ports import ImageSigner, ImageStore
 from tests.contract.backends import BUCKET, EMULATOR, Aws, at_once, on_threads
-from tests.fakes import MemoryImages, png
+from tests.fakes import MemoryImages
+from tests.fakes_model import png
 
 CONTENT = png(Size(4, 2))
 Fresh = Callable[[str], str]

@@ -135,9 +135,13 @@ def test_a_delayed_job_is_not_delivered_before_its_time(ends: Ends) -> None:
     assert delivery.job_id == "job_1"
 
 
-def test_the_longest_delay_is_taken(ends: Ends) -> None:
-    ends.queue.send("job_1", "ann", delay_seconds=900)
+@pytest.mark.parametrize("delay_seconds", [900, 901, 6 * 3600])
+def test_the_longest_delay_is_taken_for_any_that_is_longer(ends: Ends, delay_seconds: int) -> None:
+    ends.queue.send("job_1", "ann", delay_seconds=delay_seconds)
     assert ends.receiver.receive(0) is None
+    if isinstance(ends.receiver, MemoryReceiver):
+        assert ends.receiver.receive(899) is None
+        assert ends.receiver.receive(1) is not None
 
 
 def test_a_received_job_is_hidden_from_others(ends: Ends) -> None:

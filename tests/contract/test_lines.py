@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 
-from common.pacing import (
+from common.lines import (
     RECOVER_AFTER_US,
     THROTTLE_PUSH_US,
     UNSLOWED,

@@ -25,7 +25,7 @@ from tests.contract.backends import Stores, at_once, on_threads, raised
 from tests.contract.test_job_store import balance
 from tests.contract.test_payment_store import begun, paid
 from tests.contract.test_races import kinds, submit
-from tests.fakes import CountedIds, ManualClock, MemoryQueue
+from tests.fakes import CountedIds, ManualClock, MemoryImages, MemoryQueue
 from tests.fakes_money import MERCHANT, FakeGateway, api_answer
 from tests.vnpay_by_hand import FAILED, ipn
 from tests.world import CORE_COST
@@ -41,6 +41,10 @@ SETTINGS = SweepSettings(
     users_table="Users",
     ledger_table="Ledger",
     vnpay_parameter="/imagify/vnpay",
+    jobs_table="Jobs",
+    images_bucket="images",
+    acts_table="Acts",
+    queue_url="queue",
 )
 
 
@@ -110,6 +114,9 @@ def sweeper(
 ) -> SweepServices:
     return SweepServices(
         settings=SETTINGS,
+        jobs=stores.jobs,
+        queue=MemoryQueue(clock),
+        images=MemoryImages(),
         payments=OnlyOurs(stores.payments, [payment.txn_ref]),
         gateway=gateway,
         now=clock,

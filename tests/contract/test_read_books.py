@@ -42,6 +42,8 @@ OUTPUTS = Outputs(
     JobsTable=JOBS_TABLE,
     LedgerTable=LEDGER_TABLE,
     RoutesTable="",
+    ActsTable="",
+    Routes="[]",
     PaymentsTable=PAYMENTS_TABLE,
     VnpayParameter="",
 )

@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any, Protocol
 import pytest
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
+from common.acts import Act
 from common.aws.s3_images import S3ImageStore
 from common.aws.sqs_queue import SqsJobQueue
 from common.credits import EntryKind, LedgerEntry
 from common.jobs import Image, Job, JobStatus, image_key
 from common.pacing import Pacer
-from common.ports import ImageStore, JobQueue, JobSaver
+from common.ports import ImageStore, JobPage, JobQueue, JobWorker
 from common.routes import Route
 from common.services import WorkerServices
 from common.settings import WorkerSettings
@@ -40,12 +41,12 @@ from tests.contract.test_job_store import balance, user_with
 from tests.contract.test_races import kinds, submit
 from tests.fakes import (
     CountedIds,
-    FakeModel,
     ManualClock,
     MemoryImages,
     MemoryLines,
     MemoryQueue,
 )
+from tests.fakes_model import FakeModel
 from tests.world import CORE, CORE_COST
 
 if TYPE_CHECKING:
@@ -211,7 +212,7 @@ class CountedImages:
 class MeetingReaders:
     """A job store whose first readers wait for each other, so that all have seen the same job."""
 
-    def __init__(self, jobs: JobSaver, *, readers: int) -> None:
+    def __init__(self, jobs: JobWorker, *, readers: int) -> None:
         self._jobs = jobs
         self._barrier = Barrier(readers)
         self._first = iter(range(readers))
@@ -222,8 +223,11 @@ class MeetingReaders:
             self._barrier.wait(timeout=HELD_SECONDS)
         return job
 
-    def save(self, job: Job, *, entry: LedgerEntry | None = None) -> None:
-        self._jobs.save(job, entry=entry)
+    def save(self, job: Job, *, entry: LedgerEntry | None = None, act: Act | None = None) -> None:
+        self._jobs.save(job, entry=entry, act=act)
+
+    def page(self, user_id: str, **asked: Any) -> JobPage:
+        return self._jobs.page(user_id, **asked)
 
 
 class Work:
@@ -231,7 +235,7 @@ class Work:
 
     def __init__(self, stores: Stores, region: Region, user_id: str) -> None:
         self.model = HeldModel()
-        self.jobs: JobSaver = stores.jobs
+        self.jobs: JobWorker = stores.jobs
         self._stores = stores
         self._images = CountedImages(region.images)
         self._job = submit(stores, region.queue, user_id, "key")

@@ -121,14 +121,15 @@ def test_a_model_that_keeps_failing_stalls_the_job_visibly(
     api: httpx.Client, control: httpx.Client, sandbox: Sandbox
 ) -> None:
     before = dead_letters(sandbox)
-    control.post("/behaviour", json={"kind": "internal", "calls": 9}).raise_for_status()
+    # A timeout is not tried again in the same delivery, so this is one for each attempt.
+    control.post("/behaviour", json={"kind": "model_timeout", "calls": 3}).raise_for_status()
 
     job = follow(api, submit(api, "a wreck").json()["job_id"], until="stalled")
 
     assert (job["status"], job["terminal"], job["error"]["code"]) == (
         "stalled",
         False,
-        "model_failed",
+        "model_timed_out",
     )
     assert balance(api) == {"available": WELCOME_CREDITS - 2, "held": 2}
     deadline = time.monotonic() + END_SECONDS_MAX

@@ -11,7 +11,8 @@ import pytest
 from common.credits import EntryKind
 from common.errors import ModelTimedOut, ServiceFailed, StaleWrite
 from common.jobs import JobStatus
-from tests.fakes import REFUSAL, FakeModel, MemoryJobStore
+from tests.fakes import MemoryJobStore
+from tests.fakes_model import REFUSAL, FakeModel
 from tests.fate import ProcessDied
 from tests.handlers.calls import Answer, Api
 from tests.world import CORE_COST, CREDITS, PROMPT

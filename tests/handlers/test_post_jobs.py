@@ -48,6 +48,7 @@ def test_a_submit_is_accepted_and_says_where_and_when_to_look(api: Api) -> None:
         "started_at": None,
         "finished_at": None,
         "progress": None,
+        "cached": False,
         "charge": {"held": CORE_COST, "settled": 0, "released": 0},
         "image": None,
         "error": None,
@@ -119,6 +120,18 @@ BAD_BODIES: dict[str, tuple[str | bytes, tuple[int, str]]] = {
     "a seed that is a fraction": ('{"prompt": "a", "seed": 7.5}', (400, "invalid_request")),
     "a seed that is true": ('{"prompt": "a", "seed": true}', (400, "invalid_request")),
     "a seed below zero": ('{"prompt": "a", "seed": -1}', (400, "invalid_request")),
+    "a wish for an old image that is text": (
+        '{"prompt": "a", "allow_cached": "yes"}',
+        (400, "invalid_request"),
+    ),
+    "a wish for an old image that is a number": (
+        '{"prompt": "a", "allow_cached": 1}',
+        (400, "invalid_request"),
+    ),
+    "a wish for an old image that is null": (
+        '{"prompt": "a", "allow_cached": null}',
+        (400, "invalid_request"),
+    ),
     "a field of no meaning": ('{"prompt": "a", "size": 9}', (400, "invalid_request")),
     "an empty prompt": ('{"prompt": ""}', (400, "prompt_empty")),
     "a blank prompt": ('{"prompt": " \\n"}', (400, "prompt_empty")),

@@ -11,7 +11,8 @@ import pytest
 from common.errors import ModelThrottled, ModelTimedOut, ServiceFailed
 from common.jobs import JobStatus
 from functions.worker.handler import handler
-from tests.fakes import FakeModel, MemoryImages, MemoryJobStore, MemoryQueue, Message
+from tests.fakes import MemoryImages, MemoryJobStore, MemoryQueue, Message
+from tests.fakes_model import FakeModel
 from tests.handlers.calls import Context, event
 from tests.world import World
 

@@ -29,6 +29,7 @@ from functions.status import handler as status
 from functions.submit import handler as submit
 from functions.worker import handler as worker
 from tests.contract.backends import (
+    ACTS_TABLE,
     BUCKET,
     CONNECTIONS_TABLE,
     JOBS_TABLE,
@@ -40,7 +41,8 @@ from tests.contract.backends import (
     Aws,
     Endpoint,
 )
-from tests.fakes import ManualClock, answer, png
+from tests.fakes import ManualClock
+from tests.fakes_model import answer, png
 from tests.fakes_money import MERCHANT
 from tests.handlers.calls import Context, event
 from tests.world import CORE, SMALL
@@ -92,6 +94,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
             "PACKAGES": PACKAGES.dump_json((SMALL,)).decode(),
             "PAGE_URL": "",
             "ROUTES_TABLE": ROUTES_TABLE,
+            "ACTS_TABLE": ACTS_TABLE,
             "CONNECTIONS_TABLE": CONNECTIONS_TABLE,
             "FEED_API_ID": FEED_API,
             "FEED_STAGE": FEED_STAGE,

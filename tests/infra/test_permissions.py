@@ -46,6 +46,7 @@ MAY = {
     },
     "worker": {
         JOBS: {"dynamodb:GetItem", "dynamodb:PutItem"},
+        f"{JOBS}/index/UserIndex": {"dynamodb:Query"},
         USERS: {"dynamodb:UpdateItem"},
         LEDGER: {"dynamodb:PutItem"},
         ROUTES: {"dynamodb:BatchGetItem", "dynamodb:UpdateItem"},
@@ -87,6 +88,12 @@ MAY = {
         USERS: {"dynamodb:UpdateItem"},
         LEDGER: {"dynamodb:PutItem"},
         ACCOUNT: {"ssm:GetParameter"},
+        JOBS: {"dynamodb:GetItem", "dynamodb:PutItem"},
+        f"{JOBS}/index/DueIndex": {"dynamodb:Query"},
+        "Storage/Acts.Arn": {"dynamodb:PutItem"},
+        QUEUE: {"sqs:SendMessage"},
+        IMAGES: {"s3:GetObject"},
+        BUCKET: {"s3:ListBucket"},
     },
     "feed": {
         CONNECTIONS: {"dynamodb:PutItem", "dynamodb:GetItem", "dynamodb:DeleteItem"},
@@ -152,7 +159,7 @@ def test_each_index_is_queried_by_a_role_that_names_it(aws: Template) -> None:
         for kind in ("GlobalSecondaryIndexes", "LocalSecondaryIndexes")
         for index in properties.get(kind, [])
     ]
-    assert len(indexes) == 7
+    assert len(indexes) == 8
     for index in indexes:
         allowed = [aws.permissions(name).get(index, set()) for name in FUNCTIONS]
         assert {"dynamodb:Query"} in allowed

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -20,6 +21,7 @@ TABLES = {
     "Storage/Ledger": ("user_id", "entry_id"),
     "Storage/Payments": ("txn_ref", None),
     "Storage/Routes": ("route", None),
+    "Storage/Acts": ("subject", "act_id"),
     "Storage/Connections": ("connection_id", None),
 }
 
@@ -49,6 +51,7 @@ INDEXES = {
     ("Jobs", "UserIndex"): ("Global", ("user_id", "created_at"), "ALL"),
     # Who waits is only counted.
     ("Jobs", "WaitingIndex"): ("Global", ("waiting", "created_at"), "KEYS_ONLY"),
+    ("Jobs", "DueIndex"): ("Global", ("due", "look_at"), "KEYS_ONLY"),
     # Local, so that it is read consistently.
     ("Ledger", "TimeIndex"): ("Local", ("user_id", "created_at"), "ALL"),
     ("Payments", "UserIndex"): ("Global", ("user_id", "created_at"), "ALL"),
@@ -130,6 +133,29 @@ def test_queues_are_encrypted_and_keep_messages_for_a_fortnight(aws: Template) -
     for queue in aws.of_type("AWS::SQS::Queue").values():
         assert queue["SqsManagedSseEnabled"] is True
         assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
+def test_jobs_that_are_stuck_wake_somebody(aws: Template) -> None:
+    watched = {
+        path: (
+            alarm["MetricName"],
+            {each["Name"]: each["Value"] for each in alarm["Dimensions"]}["service"],
+            alarm["Statistic"],
+            alarm["Threshold"],
+            alarm["EvaluationPeriods"],
+        )
+        for path, alarm in aws.of_type("AWS::CloudWatch::Alarm").items()
+        if path in ("Alarms/StalledJobs", "Alarms/ModelAway", "Alarms/JobsNotMended")
+    }
+    assert watched == {
+        "Alarms/StalledJobs": ("StalledJobs", "sweep", "Maximum", 1, 1),
+        "Alarms/ModelAway": ("NoRouteInOrder", "worker", "Sum", 1, 3),
+        "Alarms/JobsNotMended": ("JobsNotMended", "sweep", "Sum", 5, 1),
+    }
+
+
+def test_a_stalled_job_waits_for_its_operator_as_long_as_configured(aws: Template) -> None:
+    assert aws.function("sweep")["Environment"]["Variables"]["STALLED_HOLD_HOURS"] == "48"
 
 
 def test_a_message_in_the_dead_letter_queue_raises_an_alarm(aws: Template) -> None:
@@ -285,6 +311,8 @@ def test_outputs_name_everything_that_a_client_or_an_operator_needs(aws: Templat
     feed_url = outputs.pop("FeedUrl")
     assert feed_url.startswith("wss://Feed/Sockets.execute-api.ap-southeast-1.")
     assert feed_url.endswith("/live")
+    (route,) = json.loads(outputs.pop("Routes"))
+    assert (route["region"], route["rate_per_second"]) == ("us-west-2", 2.0)
     assert outputs == {
         "UserPoolId": "Accounts/UserPool",
         "UserPoolClientId": "Accounts/UserPool/WebClient",
@@ -298,6 +326,7 @@ def test_outputs_name_everything_that_a_client_or_an_operator_needs(aws: Templat
         "PaymentsTable": "Storage/Payments",
         "VnpayParameter": "/imagify/vnpay",
         "RoutesTable": "Storage/Routes",
+        "ActsTable": "Storage/Acts",
     }
 
 

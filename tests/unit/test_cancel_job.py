@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from common.acts import Act
 from common.credits import EntryKind, LedgerEntry
 from common.errors import Conflict, NotFound, StaleWrite
 from common.jobs import Job, JobStatus, claim
@@ -17,13 +18,13 @@ class Raced(MemoryJobStore):
         super().__init__(world.tables)
         self._world = world
 
-    def save(self, job: Job, *, entry: LedgerEntry | None = None) -> None:
+    def save(self, job: Job, *, entry: LedgerEntry | None = None, act: Act | None = None) -> None:
         met = self._world.job(job.job_id)
         if met.status is JobStatus.QUEUED:
             now = self._world.clock()
             claimed = claim(met, lease_id="l", sent_at=now, now=now, lease_seconds=130)
             super().save(claimed)
-        super().save(job, entry=entry)
+        super().save(job, entry=entry, act=act)
 
 
 def test_of_a_cancel_and_a_claim_at_once_one_wins() -> None:

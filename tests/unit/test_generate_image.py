@@ -18,8 +18,6 @@ from common.errors import (
     ModelTimedOut,
     Permanent,
     ServiceFailed,
-    StaleWrite,
-    Transient,
     Unavailable,
 )
 from common.jobs import Image, JobStatus, image_key
@@ -35,7 +33,8 @@ from functions.worker.generate_image import (
     Outcome,
     generate_image,
 )
-from tests.fakes import REFUSAL, START, FakeModel, MemoryImages, png
+from tests.fakes import START, MemoryImages
+from tests.fakes_model import REFUSAL, FakeModel, png
 from tests.fate import ProcessDied
 from tests.world import CORE, CORE_COST, CREDITS, TITAN, ULTRA, World
 
@@ -150,8 +149,13 @@ def test_every_permanent_error_fails_the_job_and_gives_the_credits_back(
     world.audit()
 
 
-@pytest.mark.parametrize("kind", [kind for kind in errors(Transient) if kind is not StaleWrite])
-def test_every_transient_error_spends_an_attempt_and_stalls_at_last(
+def others_succeed(world: World) -> None:
+    """Jobs that work meanwhile: what fails then is the job and not its route."""
+    world.lines.observe(CORE, place=0, latency_ms=4_000)
+
+
+@pytest.mark.parametrize("kind", [ModelFailed, ModelTimedOut])
+def test_every_failure_of_the_model_spends_an_attempt_and_stalls_the_job_at_last(
     kind: type[ImagifyError],
 ) -> None:
     world = World(model=FakeModel(*[made(kind)] * 9))
@@ -160,6 +164,7 @@ def test_every_transient_error_spends_an_attempt_and_stalls_at_last(
     for attempt in (1, 2, 3):
         outcomes.append(world.work_once())
         assert world.job(job.job_id).attempts == attempt
+        others_succeed(world)
     assert outcomes == [Again(5), Again(25), Again(0)]
     stalled = world.job(job.job_id)
     assert stalled.status is JobStatus.STALLED
@@ -279,24 +284,34 @@ def test_a_job_that_changed_under_the_worker_is_looked_at_again() -> None:
     world.audit()
 
 
-def test_an_image_that_could_not_be_stored_spends_the_attempt() -> None:
+class FullImages(MemoryImages):
+    """A bucket that takes nothing for a while."""
+
+    full = True
+
+    def put(self, key: str, content: bytes, *, width: int, height: int) -> Image:
+        if self.full:
+            raise ServiceFailed("Storing an image did not work.")
+        return super().put(key, content, width=width, height=height)
+
+
+def test_a_job_whose_image_could_not_be_stored_is_tried_again_after_its_lease() -> None:
+    """It is no failure of the model, and the image may be there: nobody else may have it yet."""
     world = World()
     job = world.submitted()
-    given = world.worker_services()
-    given = replace(given, images=FullImages())
-    message = world.next_message()
-    outcome = generate_image(delivery_of(job.job_id, message.message_id), given)
-    assert outcome == Again(5)
-    error = world.job(job.job_id).error
-    assert error is not None
-    assert error.code == "service_failed"
-
-
-class FullImages(MemoryImages):
-    """A bucket that takes nothing."""
-
-    def put(self, key: str, content: bytes, *, width: int, height: int) -> Image:  # noqa: ARG002 - the port's
-        raise ServiceFailed("Storing an image did not work.")
+    images = world.images = FullImages()
+    assert world.work_once() == Done()
+    claimed = world.job(job.job_id)
+    assert (claimed.status, claimed.attempts, claimed.error) == (JobStatus.GENERATING, 1, None)
+    assert world.queue.sent == [job.job_id] * 2
+    images.full = False
+    began = world.clock()
+    done = world.work_until_terminal(job.job_id)
+    assert (done.status, done.attempts) == (JobStatus.SUCCEEDED, 2)
+    waited = (world.clock() - began).total_seconds()
+    assert waited == pytest.approx(world.worker_settings.lease_seconds, abs=2)
+    assert world.dead_letters == []
+    world.audit()
 
 
 def test_the_stored_image_is_as_large_as_it_says() -> None:

@@ -12,13 +12,15 @@ from common.errors import (
     ServiceFailed,
 )
 from common.jobs import JobStatus
-from common.pacing import THROTTLE_FACTOR_PERMILLE, US, Line
+from common.lines import THROTTLE_FACTOR_PERMILLE, US, Line
 from common.routes import Route
 from functions.worker.generate_image import (
     Again,
     Done,
 )
-from tests.fakes import FakeModel, MemoryLines
+from tests.fakes import MemoryLines
+from tests.fakes_model import FakeModel
+from tests.unit.test_generate_image import others_succeed
 from tests.world import CORE, World
 
 HOLD, SETTLE = EntryKind.HOLD, EntryKind.SETTLE
@@ -81,6 +83,7 @@ def test_a_redrive_has_all_its_attempts() -> None:
     (old,) = [message.message_id for message in world.queue._messages.values()]
     world.queue.send(job_id, "usr_ann")
     while len(world.model.calls) < 6:
+        others_succeed(world)
         world.work_once()
     stalled = world.job(job_id)
     assert (stalled.status, stalled.attempts) == (JobStatus.STALLED, 3)
@@ -126,6 +129,7 @@ def test_a_failure_before_an_unavailable_start_spends_the_attempt() -> None:
     job = world.submitted()
     for _delivery in range(3):
         world.work_once()
+        others_succeed(world)
     assert world.job(job.job_id).status is JobStatus.STALLED
     world.audit()
 

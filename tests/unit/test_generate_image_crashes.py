@@ -12,7 +12,7 @@ from common.errors import ModelFailed, ModelThrottled
 from common.jobs import JobStatus, image_key
 from common.routes import Route
 from functions.worker.generate_image import Done
-from tests.fakes import REFUSAL, FakeModel
+from tests.fakes_model import REFUSAL, FakeModel
 from tests.fate import ProcessDied
 from tests.world import CORE_COST, CREDITS, World
 

@@ -12,10 +12,12 @@ import pytest
 from common.errors import ModelFailed, ModelThrottled, ModelTimedOut, ServiceFailed
 from common.jobs import JobStatus, image_key
 from common.latency import LATENCIES_KEPT
-from common.pacing import READY_US, US, interval_us
+from common.lines import US, interval_us
+from common.pacing import READY_US
 from common.routes import Route
 from functions.worker.generate_image import Done
-from tests.fakes import REFUSAL, FakeModel, MemoryLines
+from tests.fakes import MemoryLines
+from tests.fakes_model import REFUSAL, FakeModel
 from tests.fate import ProcessDied
 from tests.world import CORE, World
 

@@ -12,6 +12,9 @@ from hypothesis import strategies as st
 from common import jobs
 from common.errors import Conflict
 from common.jobs import (
+    LAPSED_SECONDS,
+    LOOK_SECONDS,
+    LOOK_SECONDS_MAX,
     TERMINAL,
     Image,
     ImageRequest,
@@ -36,6 +39,7 @@ QUEUED = Job(
     fingerprint="f" * 64,
     cost=2,
     created_at=NOW,
+    look_at=NOW + timedelta(seconds=LOOK_SECONDS),
 )
 GENERATING = replace(
     QUEUED,
@@ -46,6 +50,7 @@ GENERATING = replace(
     starts_at=NOW,
     lease_id="lease-1",
     lease_expires_at=NOW + timedelta(seconds=LEASE_SECONDS),
+    look_at=NOW + timedelta(seconds=LEASE_SECONDS + LAPSED_SECONDS),
 )
 JOBS = {
     JobStatus.QUEUED: QUEUED,
@@ -63,6 +68,7 @@ def claimed(
     return jobs.claim(job, lease_id=lease_id, sent_at=sent_at, now=now, lease_seconds=LEASE_SECONDS)
 
 
+EARLIER = replace(JOBS[JobStatus.SUCCEEDED], job_id="job_0")
 TRANSITIONS: dict[str, tuple[Callable[[Job], Job], JobStatus]] = {
     "claim": (claimed, JobStatus.GENERATING),
     "claim by a redrive": (lambda job: claimed(job, sent_at=LATER), JobStatus.GENERATING),
@@ -70,18 +76,24 @@ TRANSITIONS: dict[str, tuple[Callable[[Job], Job], JobStatus]] = {
         lambda job: claimed(job, now=NOW + timedelta(seconds=LEASE_SECONDS)),
         JobStatus.GENERATING,
     ),
-    "requeue": (lambda job: jobs.requeue(job, attempt_spent=True), JobStatus.QUEUED),
-    "requeue unspent": (lambda job: jobs.requeue(job, attempt_spent=False), JobStatus.QUEUED),
+    "requeue": (lambda job: jobs.requeue(job, attempt_spent=True, now=NOW), JobStatus.QUEUED),
+    "requeue unspent": (
+        lambda job: jobs.requeue(job, attempt_spent=False, now=NOW),
+        JobStatus.QUEUED,
+    ),
     "succeed": (lambda job: jobs.succeed(job, image=IMAGE, now=LATER), JobStatus.SUCCEEDED),
     "fail": (lambda job: jobs.fail(job, error=ERROR, now=LATER), JobStatus.FAILED),
     "stall": (lambda job: jobs.stall(job, error=ERROR, message_id="m", now=NOW), JobStatus.STALLED),
     "cancel": (lambda job: jobs.cancel(job, now=LATER), JobStatus.CANCELED),
+    "recall": (lambda job: jobs.recall(job, earlier=EARLIER, now=LATER), JobStatus.SUCCEEDED),
+    "redrive": (lambda job: jobs.redrive(job, now=LATER), JobStatus.QUEUED),
+    "discard": (lambda job: jobs.discard(job, error=ERROR, now=LATER), JobStatus.FAILED),
 }
 WORKING = {"requeue", "requeue unspent", "succeed", "fail", "stall"}
 LEGAL: dict[JobStatus, set[str]] = {
-    JobStatus.QUEUED: {"claim", "claim by a redrive", "claim after the lease", "cancel"},
+    JobStatus.QUEUED: {"claim", "claim by a redrive", "claim after the lease", "cancel", "recall"},
     JobStatus.GENERATING: {*WORKING, "claim after the lease"},
-    JobStatus.STALLED: {"claim by a redrive"},
+    JobStatus.STALLED: {"claim by a redrive", "redrive", "discard"},
     JobStatus.SUCCEEDED: set(),
     JobStatus.FAILED: set(),
     JobStatus.CANCELED: set(),
@@ -101,6 +113,8 @@ def test_a_transition_leads_where_it_says_or_is_refused(status: JobStatus, name:
         assert (after.lease_expires_at is None) is (after.lease_id is None)
         assert after.starts_at is None, "whoever claims it has a slot of their own for it"
         assert (after.finished_at is not None) is after.terminal
+        assert (after.look_at is None) is after.terminal, "until it is over, somebody looks"
+        assert after.cached is (name == "recall")
         assert after.created_at == job.created_at
         assert (after.job_id, after.user_id, after.request) == ("job_1", "usr_ann", job.request)
     elif (name, status) == ("cancel", JobStatus.CANCELED):
@@ -128,7 +142,7 @@ def test_a_claim_counts_the_attempt_and_leases_the_job() -> None:
 
 
 def test_a_later_attempt_keeps_when_the_first_began() -> None:
-    again = claimed(jobs.requeue(claimed(QUEUED, now=NOW), attempt_spent=True))
+    again = claimed(jobs.requeue(claimed(QUEUED, now=NOW), attempt_spent=True, now=NOW))
     assert (again.attempts, again.started_at) == (2, NOW)
 
 
@@ -160,20 +174,75 @@ def test_only_a_message_sent_after_the_stall_redrives_a_job() -> None:
 
 
 def test_an_attempt_that_was_not_spent_is_given_back() -> None:
-    assert jobs.requeue(GENERATING, attempt_spent=False).attempts == 0
-    assert jobs.requeue(GENERATING, attempt_spent=True).attempts == 1
+    assert jobs.requeue(GENERATING, attempt_spent=False, now=NOW).attempts == 0
+    assert jobs.requeue(GENERATING, attempt_spent=True, now=NOW).attempts == 1
 
 
 def test_a_requeue_keeps_the_last_known_error() -> None:
-    first = jobs.requeue(GENERATING, attempt_spent=True, error=ERROR)
+    first = jobs.requeue(GENERATING, attempt_spent=True, now=NOW, error=ERROR)
     assert first.error == ERROR
-    assert jobs.requeue(claimed(first), attempt_spent=False).error == ERROR
+    assert jobs.requeue(claimed(first), attempt_spent=False, now=NOW).error == ERROR
 
 
 def test_success_forgets_the_errors_on_the_way() -> None:
-    job = claimed(jobs.requeue(GENERATING, attempt_spent=True, error=ERROR))
+    job = claimed(jobs.requeue(GENERATING, attempt_spent=True, now=NOW, error=ERROR))
     done = jobs.succeed(job, image=IMAGE, now=LATER)
     assert (done.error, done.image, done.finished_at) == (None, IMAGE, LATER)
+
+
+def test_an_earlier_image_comes_with_the_request_that_made_it() -> None:
+    earlier = replace(EARLIER, request=replace(EARLIER.request, seed=7))
+    recalled = jobs.recall(replace(QUEUED, error=ERROR), earlier=earlier, now=LATER)
+    assert (recalled.image, recalled.request) == (earlier.image, earlier.request)
+    assert (recalled.cached, recalled.error, recalled.finished_at) == (True, None, LATER)
+
+
+def test_a_redrive_has_all_its_attempts_and_keeps_what_went_wrong() -> None:
+    redriven = jobs.redrive(JOBS[JobStatus.STALLED], now=LATER)
+    assert (redriven.attempts, redriven.error) == (0, ERROR)
+    assert claimed(redriven).attempts == 1
+
+
+@pytest.mark.parametrize("status", [status for status in JobStatus if status != "stalled"])
+def test_only_a_stalled_job_can_be_decided_about(status: JobStatus) -> None:
+    for decide in ("redrive", "discard"):
+        with pytest.raises(Conflict, match=status) as refused:
+            TRANSITIONS[decide][0](JOBS[status])
+        assert refused.value.code == "not_stalled"
+
+
+def test_a_job_is_looked_at_when_its_time_is_up() -> None:
+    """A queued one 5 minutes after it was queued, a leased one a minute after its lease."""
+    taken = claimed(QUEUED)
+    assert taken.lease_expires_at is not None
+    assert taken.look_at == taken.lease_expires_at + timedelta(seconds=LAPSED_SECONDS)
+    soon = LATER + timedelta(seconds=LOOK_SECONDS)
+    assert jobs.requeue(GENERATING, attempt_spent=True, now=LATER).look_at == soon
+    assert jobs.redrive(JOBS[JobStatus.STALLED], now=LATER).look_at == soon
+    stalled = jobs.stall(GENERATING, error=ERROR, message_id="m", now=LATER)
+    assert stalled.look_at == stalled.stalled_at == LATER
+
+
+@pytest.mark.parametrize(
+    ("waited", "later"),
+    [
+        (0, LOOK_SECONDS),
+        (LOOK_SECONDS, LOOK_SECONDS),
+        (700, 700),
+        (LOOK_SECONDS_MAX, LOOK_SECONDS_MAX),
+        (7 * 24 * 3600, LOOK_SECONDS_MAX),
+    ],
+)
+@pytest.mark.parametrize("status", [JobStatus.QUEUED, JobStatus.GENERATING])
+def test_a_job_that_is_sent_again_is_looked_at_when_it_has_waited_as_long_again(
+    status: JobStatus, waited: float, later: float
+) -> None:
+    job = JOBS[status]
+    now = job.created_at + timedelta(seconds=waited)
+    reminded = jobs.remind(job, now=now)
+    assert reminded == replace(
+        job, version=job.version + 1, look_at=now + timedelta(seconds=later)
+    ), "nothing else is changed"
 
 
 def test_a_cancel_that_comes_too_late_says_why() -> None:
@@ -222,4 +291,6 @@ def test_whatever_is_tried_a_job_stays_whole(names: list[str]) -> None:
         assert after.attempts > 0 or after.status is not JobStatus.GENERATING
         assert (after.image is not None) is (after.status is JobStatus.SUCCEEDED)
         assert (after.stalled_message_id is not None) is (after.status is JobStatus.STALLED)
+        assert (after.stalled_at is not None) is (after.status is JobStatus.STALLED)
+        assert (after.look_at is None) is after.terminal
         job, ended = after, after.terminal

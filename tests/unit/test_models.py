@@ -19,7 +19,7 @@ from common.models.answers import PNG_SIGNATURE, png_size, tells_of_filter
 from common.models.catalogue import DEFAULT_MODEL, MODELS, find
 from common.models.spec import ModelSpec, Size
 from common.models.stability import StabilityFormat
-from tests.fakes import png
+from tests.fakes_model import png
 
 USD_PER_CREDIT = 0.05
 WIRES = [StabilityFormat(), StabilityFormat(mode="text-to-image"), AmazonFormat()]

@@ -11,11 +11,7 @@ from hypothesis import strategies as st
 
 from common.errors import NoFreeSlot, ServiceFailed
 from common.latency import LATENCIES_KEPT
-from common.pacing import (
-    LATE_MORE_US,
-    LATE_US,
-    LEAD_US,
-    READY_US,
+from common.lines import (
     RECOVER_AFTER_US,
     SLOWDOWN_MAX,
     THROTTLE_FACTOR_PERMILLE,
@@ -23,15 +19,14 @@ from common.pacing import (
     UNSLOWED,
     US,
     Line,
-    Pacer,
     Slot,
     eased,
     interval_us,
-    missed_us,
     pushed,
     slowed,
     taken,
 )
+from common.pacing import LATE_MORE_US, LATE_US, LEAD_US, READY_US, Pacer, missed_us
 from common.routes import Route
 from tests.fakes import ManualClock, MemoryLines
 
@@ -307,7 +302,7 @@ def test_a_route_recovers_step_by_step_when_it_is_quiet() -> None:
     worker.pacer.throttled(worker.start())
     slowdowns = [line(lines).slowdown_permille]
     while slowdowns[-1] > UNSLOWED:
-        worker.pacer.succeeded(worker.start())
+        worker.pacer.answered(worker.start())
         slowdowns.append(line(lines).slowdown_permille)
         assert slowdowns[-1] <= slowdowns[-2]
         assert len(slowdowns) < 100, "it never recovers"
@@ -321,7 +316,7 @@ def test_a_healthy_route_is_not_asked_about_after_each_start(
     worker = Worker(lines)
     slot = worker.start()
     monkeypatch.setattr(lines, "read", lambda _routes: pytest.fail("one call too many"))
-    worker.pacer.succeeded(slot)
+    worker.pacer.answered(slot)
 
 
 lines_of_any_kind = st.builds(

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.errors import ModelThrottled, NoFreeSlot
-from common.pacing import US, Line, Pacer, Slot, interval_us
+from common.lines import US, Line, Slot, interval_us
+from common.pacing import Pacer
 from common.routes import Route
 from common.sizing import worker_concurrency
 from tests.fakes import MemoryLines
@@ -110,7 +111,7 @@ def simulate(
                 else:
                     break
             time.sleep_us(round(LATENCY_SECONDS * US * random.uniform(0.6, 1)))
-            pacer.succeeded(slot)
+            pacer.answered(slot)
 
     time.run([work] * worker_concurrency(routes))
     return model

@@ -12,7 +12,8 @@ from common.errors import ModelTimedOut, ServiceFailed
 from common.feed import ACTIVE_SHOWN_MAX, Socket
 from common.jobs import Job
 from functions.feed.refresh import refresh
-from tests.fakes import FakeModel, MemoryJobStore, MemoryUserStore
+from tests.fakes import MemoryJobStore, MemoryUserStore
+from tests.fakes_model import FakeModel
 from tests.world import CORE_COST, CREDITS, World
 
 

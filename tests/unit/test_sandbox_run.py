@@ -31,6 +31,8 @@ OUTPUTS = Outputs(
     JobsTable="jobs",
     LedgerTable="ledger",
     RoutesTable="routes",
+    ActsTable="",
+    Routes="[]",
     PaymentsTable="payments",
     VnpayParameter="/imagify/vnpay",
 )

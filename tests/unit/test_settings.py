@@ -22,6 +22,7 @@ ENV = {
     "USERS_TABLE": "Users",
     "LEDGER_TABLE": "Ledger",
     "ROUTES_TABLE": "Routes",
+    "ACTS_TABLE": "Acts",
     "IMAGES_BUCKET": "images",
     "QUEUE_URL": "https://queue.test",
     "ROUTES": json.dumps(ROUTES),
@@ -108,6 +109,7 @@ def test_what_is_not_set_has_its_default() -> None:
     assert (route.rate_per_second, route.p95_seconds) == (2.0, 14.0)
     assert accounts.welcome_credits == 10
     assert WorkerSettings.from_env(ENV).attempts_max == 3
+    assert SweepSettings.from_env(ENV).stalled_hold_hours == 48
 
 
 def test_no_welcome_may_be_set() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -130,6 +131,24 @@ def test_a_submit_holds_the_price_and_enqueues_the_job_in_two_calls() -> None:
     balance = world.tables.users["usr_ann"].balance
     assert (balance.available, balance.held) == (CREDITS - CORE_COST, CORE_COST)
     world.audit()
+
+
+def test_a_job_that_nobody_works_on_is_looked_at_five_minutes_later() -> None:
+    job = World().submitted()
+    assert job.look_at == job.created_at + timedelta(minutes=5)
+
+
+def test_an_earlier_image_is_allowed_only_by_who_says_so() -> None:
+    world = World()
+    job = world.submitted()
+    assert not job.allow_cached
+    assert world.submit(allow_cached=False) == job, "it says what its absence says"
+    with pytest.raises(KeyReused):
+        world.submit(allow_cached=True)
+    allowing = world.submit(key="key-2", allow_cached=True)
+    assert world.job(allowing.job_id).allow_cached
+    with pytest.raises(KeyReused):
+        world.submit(key="key-2")
 
 
 def test_the_first_route_is_the_default_model() -> None:

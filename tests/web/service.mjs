@@ -87,7 +87,7 @@ export class Service {
   /** The job's next version; pushed unless the test says that it is lost. */
   change(jobId, status, { lost = false, ...more } = {}) {
     const job = this.jobs.get(jobId);
-    const next = { ...job, ...more, status, terminal: TERMINAL.has(status) };
+    const next = { ...job, status, terminal: TERMINAL.has(status), ...more };
     next.version = job.version + 1;
     this.jobs.set(jobId, next);
     if (!lost) this.push({ type: "job", job: next });

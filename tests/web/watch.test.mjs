@@ -44,6 +44,21 @@ test("a snapshot that is terminal already ends it without a request", async () =
   await quiet(world, service, client);
 });
 
+test("statuses that nobody has heard of are told, and the end is terminal", async () => {
+  const { world, service, client } = await setting();
+  const { job_id } = service.job();
+  const seen = subscription(client, job_id, { job: service.jobs.get(job_id) });
+  await world.pass(1);
+  service.change(job_id, "dreaming");
+  await world.pass(1);
+  assert.equal(seen.value, undefined);
+  service.change(job_id, "expired", { terminal: true });
+  await world.pass(1);
+  assert.equal(seen.value?.status, "expired");
+  assert.deepEqual(statuses(seen), ["queued", "dreaming", "expired"]);
+  await quiet(world, service, client);
+});
+
 test("without a feed it polls, as often as Retry-After says and a little jitter", async () => {
   const { world, service, client } = await setting({ feed: null });
   service.retryAfter = 8;
