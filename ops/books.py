@@ -106,11 +106,14 @@ def _jobs(books: Books) -> Iterator[Discrepancy]:
 def _images(books: Books) -> Iterator[Discrepancy]:
     keys = {image_key(job): job for job in books.jobs.values()}
     for key, job in keys.items():
-        if job.status is JobStatus.SUCCEEDED and key not in books.images:
+        shown = job.image.key if job.image else key
+        if job.status is JobStatus.SUCCEEDED and shown not in books.images:
             said = f"{job.cost} credits are settled, and the image is not there."
+            if job.cached:
+                said = "It shows an earlier image, which is not there."
             yield Discrepancy("image", job.job_id, job.user_id, said)
-        if job.terminal and job.status is not JobStatus.SUCCEEDED and key in books.images:
-            said = f"Its image is there, and it is {job.status}."
+        if job.terminal and not _settled(job) and key in books.images:
+            said = f"Its image is there, and it is {'cached' if job.cached else job.status}."
             yield Discrepancy("image", job.job_id, job.user_id, said)
     for key in books.images - keys.keys():
         owner = key.split("/")[1] if key.count("/") > 1 else ""
@@ -145,10 +148,15 @@ def _payments(books: Books) -> Iterator[Discrepancy]:
 
 def _expected_of_job(job: Job) -> Iterator[tuple[str, int, int, int]]:
     yield (EntryKind.HOLD, -job.cost, job.cost, 1)
-    if job.status is JobStatus.SUCCEEDED:
+    if _settled(job):
         yield (EntryKind.SETTLE, 0, -job.cost, -1)
     elif job.terminal:
         yield (EntryKind.RELEASE, job.cost, -job.cost, -1)
+
+
+def _settled(job: Job) -> bool:
+    """Whether its own image was made, and paid for."""
+    return job.status is JobStatus.SUCCEEDED and not job.cached
 
 
 def _move(entry: LedgerEntry) -> tuple[str, int, int, int]:

@@ -13,15 +13,18 @@ from typer import Typer, TyperException
 
 from ops.audit import audit
 from ops.buy import buy
+from ops.dlq import DLQ
 from ops.down import down
 from ops.generate import generate
 from ops.grant import grant
+from ops.logs import logs
 from ops.payments import PAYMENTS
 from ops.status import status
 from ops.up import up
 from sandbox.errors import SandboxError
 
-_COMMANDS = (up, down, status, generate, buy, grant, audit)
+_COMMANDS = (up, down, status, generate, buy, grant, audit, logs)
+_GROUPS = (PAYMENTS, DLQ)
 APP = Typer(
     name="imagify",
     help="Image generation in your own AWS account, and all of it on this machine.",
@@ -31,7 +34,8 @@ APP = Typer(
 )
 for _command in _COMMANDS:
     APP.command()(_command)
-APP.add_typer(PAYMENTS)
+for _group in _GROUPS:
+    APP.add_typer(_group)
 
 
 def main(argv: Sequence[str]) -> int:
@@ -56,7 +60,8 @@ def _say(sentence: str) -> None:
 
 def _help(argv: Sequence[str]) -> str:
     """The command that tells how the one that was typed is used."""
-    names = {command.__name__ for command in _COMMANDS} | {str(PAYMENTS.info.name)}
+    names = {command.__name__ for command in _COMMANDS}
+    names |= {str(group.info.name) for group in _GROUPS}
     return " ".join(["imagify", *[word for word in argv[:1] if word in names], "--help"])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -10,23 +11,39 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
+from common.aws.dynamo_acts import DynamoActs
+from common.aws.dynamo_jobs import DynamoJobStore
 from common.aws.dynamo_ledger import DynamoLedger
+from common.aws.dynamo_lines import DynamoLines
 from common.aws.dynamo_payments import DynamoPaymentStore
 from common.aws.dynamo_users import DynamoUserStore
+from common.aws.s3_images import S3ImageStore
+from common.aws.sqs_queue import SqsJobQueue
 from common.aws.ssm_merchant import SsmMerchant
+from common.routes import ROUTES, Route
 from common.vnpay_gateway import HttpGateway
+from common.wall_clock import utc_now
+from ops.dead_letters import DeadLetters
 from ops.read_books import BooksReader
+from ops.stalled_jobs import Desk
 from sandbox.clients import client_settings
 from sandbox.errors import SandboxError
 from sandbox.places import Places
 from sandbox.run import find
-from sandbox.state import Outputs
+from sandbox.state import Outputs, State
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_logs import CloudWatchLogsClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_sts import STSClient
+
+
+LOCAL_STACK = "Imagify"
+"""What the stack of a local run is called, which is `infra.stack.STACK_NAME`."""
 
 
 class StackError(SandboxError):
@@ -58,6 +75,8 @@ class Stack:
         state = find(Places.from_env(os.environ))
         assert state.outputs is not None
         self.name = "the local run"
+        self.local: State | None = state
+        self.stack_name = LOCAL_STACK
         self.outputs = state.outputs
         self._session = boto3.session.Session()
         self._settings: dict[str, Any] = dict(client_settings(state.emulator_url))
@@ -66,6 +85,8 @@ class Stack:
         if where.region is None:
             raise StackError("Say where the stack is: --region, such as ap-southeast-1.")
         self.name = f"{stack} in {where.region}"
+        self.local = None
+        self.stack_name = stack
         try:
             self._session = boto3.session.Session(
                 profile_name=where.profile, region_name=where.region
@@ -90,10 +111,68 @@ class Stack:
         return client
 
     @property
+    def sqs(self) -> SQSClient:
+        """Its queues' service."""
+        client: SQSClient = self._session.client("sqs", **self._settings)
+        return client
+
+    @property
+    def cloudformation(self) -> CloudFormationClient:
+        """What it was deployed by."""
+        client: CloudFormationClient = self._session.client("cloudformation", **self._settings)
+        return client
+
+    @property
+    def logs(self) -> CloudWatchLogsClient:
+        """Its logs' service."""
+        client: CloudWatchLogsClient = self._session.client("logs", **self._settings)
+        return client
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """Which models it calls where."""
+        return ROUTES.validate_json(self.outputs.Routes)
+
+    @property
+    def lines(self) -> DynamoLines:
+        """Its pacing lines."""
+        return DynamoLines(self.dynamodb, routes_table=self.outputs.RoutesTable)
+
+    @property
+    def jobs(self) -> DynamoJobStore:
+        """Its jobs."""
+        return DynamoJobStore(
+            self.dynamodb,
+            jobs_table=self.outputs.JobsTable,
+            users_table=self.outputs.UsersTable,
+            ledger_table=self.outputs.LedgerTable,
+            acts_table=self.outputs.ActsTable,
+        )
+
+    @property
+    def s3(self) -> S3Client:
+        """Its bucket's service."""
+        client: S3Client = self._session.client("s3", **self._settings)
+        return client
+
+    @property
     def books(self) -> BooksReader:
         """Its books."""
-        s3: S3Client = self._session.client("s3", **self._settings)
-        return BooksReader(self.outputs, dynamodb=self.dynamodb, s3=s3)
+        return BooksReader(self.outputs, dynamodb=self.dynamodb, s3=self.s3)
+
+    @property
+    def desk(self) -> Desk:
+        """Its stalled jobs and dead letters, and what it takes to decide about them."""
+        sqs, outputs = self.sqs, self.outputs
+        return Desk(
+            jobs=self.jobs,
+            queue=SqsJobQueue(sqs, queue_url=outputs.JobsQueueUrl),
+            images=S3ImageStore(self.s3, bucket=outputs.ImagesBucket),
+            acts=DynamoActs(self.dynamodb, acts_table=outputs.ActsTable),
+            letters=DeadLetters(sqs, queue_url=outputs.DeadLetterQueueUrl),
+            now=utc_now,
+            sleep=time.sleep,
+        )
 
     @property
     def operator(self) -> str:

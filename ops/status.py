@@ -1,53 +1,89 @@
-"""`imagify status`: is the local run up, and where."""
+"""`imagify status`: is it up, where, and how it is doing."""
 
 # ruff: noqa: PLC0415 - --help is quick: what a command needs is imported when it runs
 
 from __future__ import annotations
 
 import json
-import os
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
-from typer import Option
+from ops.options import Json, Profile, Region, StackName
 
 if TYPE_CHECKING:
+    from ops.condition import Condition
     from sandbox.state import State
 
 
 def status(
-    *, as_json: Annotated[bool, Option("--json", help="Print it for programs.")] = False
+    *,
+    as_json: Json = False,
+    stack_name: StackName = None,
+    region: Region = None,
+    profile: Profile = None,
 ) -> int:
-    """Say whether the local run is up, and its URLs; exit code 3: it is not."""
+    """Say where everything is, and how routes, queues and jobs are doing.
+
+    Exit code 3: the local run is not up.
+    """
+    from common.wall_clock import utc_now
+    from ops.condition import condition
+    from ops.stack import Stack, Where
     from ops.terminal import OUT
     from sandbox.errors import NotRunning
-    from sandbox.places import Places
-    from sandbox.run import find
 
     try:
-        state = find(Places.from_env(os.environ))
+        stack = Stack(Where(stack=stack_name, region=region, profile=profile))
     except NotRunning as error:
         if not as_json:
             raise
         OUT.out(json.dumps({"up": False, "message": str(error)}))
         return error.exit_code
-    facts = _facts(state)
+    places = _places(stack.local, stack.outputs.model_dump())
+    found = condition(
+        stack.routes,
+        lines=stack.lines,
+        jobs=stack.jobs,
+        sqs=stack.sqs,
+        queue_url=stack.outputs.JobsQueueUrl,
+        dead_letter_queue_url=stack.outputs.DeadLetterQueueUrl,
+        now=utc_now(),
+    )
     if as_json:
-        OUT.out(json.dumps({"up": True, **facts}, indent=2))
-    else:
-        OUT.print("The local run is up.")
-        for name, value in facts.items():
-            OUT.print(f"  [bold]{name:<22}[/]{value}")
+        OUT.out(json.dumps({"up": True, **places, **asdict(found)}, indent=2))
+        return 0
+    OUT.print(f"{stack.name[0].upper()}{stack.name[1:]} is up.")
+    for name, value in {**_sentences(found), **places}.items():
+        OUT.print(f"  [bold]{name:<22}[/]{value}")
     return 0
 
 
-def _facts(state: State) -> dict[str, str]:
-    outputs = {} if state.outputs is None else state.outputs.model_dump()
+def _places(local: State | None, outputs: dict[str, str]) -> dict[str, Any]:
+    """Where everything is; a name that AWS gives leads nowhere on a local run."""
+    named = {name: value for name, value in outputs.items() if name != "Routes"}
+    if local is None:
+        return named
     return {
-        "page_url": state.page_url,
-        "api_url": state.api_url or "",
-        "docs_url": f"{state.api_url}/docs",
-        "emulator_url": state.emulator_url,
-        "simulator_url": state.simulator_url,
-        "gateway_url": state.gateway_url,
-        **{name: value for name, value in outputs.items() if name != "ApiUrl"},
+        "page_url": local.page_url,
+        "api_url": local.api_url or "",
+        "docs_url": f"{local.api_url}/docs",
+        "emulator_url": local.emulator_url,
+        "simulator_url": local.simulator_url,
+        "gateway_url": local.gateway_url,
+        **{name: value for name, value in named.items() if name not in ("ApiUrl", "FeedUrl")},
     }
+
+
+def _sentences(found: Condition) -> dict[str, str]:
+    queue = found.queue
+    said = {
+        "jobs": ", ".join(f"{number} {name}" for name, number in found.jobs.items()),
+        "queue": f"{queue.waiting} waiting, {queue.delayed} delayed, {queue.in_work} in work",
+        "dead letters": str(found.dead_letters),
+    }
+    for number, each in enumerate(found.routes, start=1):
+        pace = f"{each.pace_per_second:g} of {each.rate_per_second:g} starts a second"
+        failures = f", {each.failures} failures in a row" if each.failures else ""
+        retry = f", tried again at {each.retry_at}" if each.retry_at else ""
+        said[f"route {number}"] = f"{each.route}: {each.state}, {pace}{failures}{retry}"
+    return said

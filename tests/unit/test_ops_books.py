@@ -17,7 +17,7 @@ from common.vnpay_codes import Outcome
 from functions.status.cancel_job import cancel_job
 from ops.books import Books, Discrepancy, audit
 from ops.money import give, refund_payment
-from tests.fakes import REFUSAL, FakeModel
+from tests.fakes_model import REFUSAL, FakeModel
 from tests.fakes_money import api_answer
 from tests.world import World
 

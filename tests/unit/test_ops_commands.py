@@ -31,7 +31,7 @@ def fails(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> int:
     def fail(*_: Any) -> None:
         raise error
 
-    monkeypatch.setattr("sandbox.run.find", fail)
+    monkeypatch.setattr("ops.stack.find", fail)
     return cli.main(["status"])
 
 
