@@ -110,6 +110,8 @@ class Job:
     """The message whose delivery used up the attempts: it goes to the dead-letter queue."""
     stalled_at: datetime | None = None
     """When that was; a message sent later is a redrive."""
+    sendings: int = 1
+    """How often it was sent anew; a message of an earlier sending need not wait any more."""
     look_at: datetime | None = None
     """When the sweep is to look at it, if it is still as it is; None: nobody need look."""
     allow_cached: bool = False
@@ -258,6 +260,7 @@ def redrive(job: Job, *, now: datetime) -> Job:
         JobStatus.STALLED,
         JobStatus.QUEUED,
         attempts=0,
+        sendings=job.sendings + 1,
         look_at=now + timedelta(seconds=LOOK_SECONDS),
     )
 
@@ -268,11 +271,16 @@ def discard(job: Job, *, error: JobError, now: datetime) -> Job:
     return _leave(job, JobStatus.STALLED, JobStatus.FAILED, error=error, finished_at=now)
 
 
-def remind(job: Job, *, now: datetime) -> Job:
-    """Look again later at a job that is sent once more, as it may have no message any more."""
+def send_again(job: Job, *, now: datetime) -> Job:
+    """Count another sending of a job that may have no message any more, and look again later."""
     waited_seconds = (now - job.created_at).total_seconds()
     later_seconds = min(max(waited_seconds, LOOK_SECONDS), LOOK_SECONDS_MAX)
-    return replace(job, version=job.version + 1, look_at=now + timedelta(seconds=later_seconds))
+    return replace(
+        job,
+        version=job.version + 1,
+        sendings=job.sendings + 1,
+        look_at=now + timedelta(seconds=later_seconds),
+    )
 
 
 def cancel(job: Job, *, now: datetime) -> Job:

@@ -70,6 +70,8 @@ class Line:
     """Calls in a row that failed."""
     retry_us: int = 0
     """When a probe may start, or the one under way is given up; 0: the route is in order."""
+    probing: bool = False
+    """Whether one is under way."""
     latencies_ms: tuple[int, ...] = ()
     """What the last calls took, from their start to the stored image, in no order."""
 
@@ -143,6 +145,12 @@ def taken(line: Line, route: Route, *, earliest_us: int) -> tuple[int, Line]:
     return start_us, replace(line, next_us=after)
 
 
+def probed(line: Line, route: Route, *, earliest_us: int, until_us: int) -> tuple[int, Line]:
+    """The probe's slot, and the line while it is under way."""
+    start_us, after = taken(line, route, earliest_us=earliest_us)
+    return start_us, replace(after, retry_us=until_us, probing=True)
+
+
 def pushed(line: Line, *, by_us: int) -> Line:
     """The line, moved later."""
     return replace(line, next_us=line.next_us + by_us, push_us=line.push_us + by_us)
@@ -193,12 +201,12 @@ def failed(line: Line, *, now_us: int, probe: bool) -> Line:
 
 def _rested(line: Line, failures: int, now_us: int) -> Line:
     rest_us = min(REST_US_MAX, REST_US * 2 ** min(failures - FAILURES_MAX, 10))
-    return replace(line, failures=failures, retry_us=now_us + rest_us)
+    return replace(line, failures=failures, retry_us=now_us + rest_us, probing=False)
 
 
 def mended(line: Line) -> Line:
     """The line after a probe that was answered."""
-    return replace(line, failures=0, retry_us=0)
+    return replace(line, failures=0, retry_us=0, probing=False)
 
 
 def adapted(line: Line, *, seen: Line, wanted: Line) -> Line | None:
@@ -211,6 +219,7 @@ def adapted(line: Line, *, seen: Line, wanted: Line) -> Line | None:
         calm_at_us=wanted.calm_at_us,
         failures=wanted.failures,
         retry_us=wanted.retry_us,
+        probing=wanted.probing,
     )
 
 

@@ -8,7 +8,7 @@ line once more just before they start, and then stay away from a route that has 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 
@@ -16,6 +16,7 @@ from common.errors import NoFreeSlot, NoRouteInOrder, ServiceFailed, Unavailable
 from common.latency import LATENCIES_KEPT
 from common.lines import (
     PROBE_US,
+    REST_US,
     UNSLOWED,
     US,
     Line,
@@ -140,7 +141,7 @@ class Pacer:
             earliest_us = now_us + READY_US
             open_ = [route for route in routes if lines[route.name].takes(now_us)]
             if not open_:
-                raise self._out_of_order(min(line.retry_us for line in lines.values()))
+                raise self._out_of_order(lines.values())
             best, *others = sorted(open_, key=lambda route: lines[route.name].next_us)
             line = lines[best.name]
             if line.next_us > latest_us:
@@ -169,7 +170,7 @@ class Pacer:
             self._sleep_until(start_us - LEAD_US)
             line = self._read([slot.route])[slot.route.name]
             if not (line.in_order or slot.probe):
-                raise self._out_of_order(line.retry_us)
+                raise self._out_of_order([line])
             start_us = slot.start_us + line.push_us - slot.push_us
         self._sleep_until(start_us)
         return self._now_us() - start_us
@@ -200,8 +201,12 @@ class Pacer:
         while (left_us := moment_us - self._now_us()) > 0:
             self._sleep(left_us / US)
 
-    def _out_of_order(self, retry_us: int) -> Unavailable:
-        away = (retry_us - self._now_us()) / US
+    def _out_of_order(self, lines: Collection[Line]) -> Unavailable:
+        """Nobody may start before the first rest is over, or the probe under way has an answer."""
+        now_us = self._now_us()
+        rests = [line.retry_us - now_us for line in lines]
+        answers = [min(REST_US, line.retry_us - now_us) for line in lines if line.probing]
+        away = min([*rests, *answers]) / US
         return NoRouteInOrder(
             f"The model does not work; the next try is in {away:.0f} s.",
             retry_after_seconds=max(1.0, away),

@@ -56,16 +56,6 @@ class JobLister(Protocol):
         """At most `limit` jobs, newest first, from behind `after`."""
 
 
-class JobOpener(JobReader, Protocol):
-    """Opens jobs: the job, its hold and its ledger entry in one write."""
-
-    def open(self, job: Job, hold: LedgerEntry, *, active_jobs_max: int) -> Job:
-        """Write a new job with its hold; the job already there under the id wins.
-
-        Raises InsufficientCredits or TooManyActiveJobs, and then nothing is written.
-        """
-
-
 class JobSaver(JobReader, Protocol):
     """Reads a job and writes its next version."""
 
@@ -73,6 +63,16 @@ class JobSaver(JobReader, Protocol):
         """Write `job` over the version before it, with what it moves and who did it, in one write.
 
         Writing the same again does nothing. Raises StaleWrite when another version is there.
+        """
+
+
+class JobOpener(JobSaver, Protocol):
+    """Opens jobs: the job, its hold and its ledger entry in one write."""
+
+    def open(self, job: Job, hold: LedgerEntry, *, active_jobs_max: int) -> Job:
+        """Write a new job with its hold; the job already there under the id wins.
+
+        Raises InsufficientCredits or TooManyActiveJobs, and then nothing is written.
         """
 
 
@@ -299,8 +299,14 @@ class PaymentGateway(Protocol):
 class JobQueue(Protocol):
     """Brings job ids to workers, at least once."""
 
-    def send(self, job_id: str, user_id: str, *, delay_seconds: int = 0) -> None:
-        """Deliver the job id, not before `delay_seconds` (at most 900) have passed."""
+    def send(
+        self, job_id: str, user_id: str, *, sending: int | None, delay_seconds: int = 0
+    ) -> None:
+        """Deliver the job id, not before `delay_seconds` (at most 900) have passed.
+
+        `sending` says which sending of the job it belongs to, as `Job.sendings` counts them; None
+        where that is not known.
+        """
 
     def hide(self, receipt_handle: str, *, seconds: int) -> None:
         """Deliver a failed message again after so many seconds instead of its usual time."""

@@ -27,7 +27,7 @@ def redrive_job(
     moment = now()
     redriven = lifecycle.redrive(job, now=moment)
     jobs.save(redriven, act=act_on(redriven, What.REDRIVEN, at=moment, by=by, why=why))
-    queue.send(redriven.job_id, redriven.user_id)
+    queue.send(redriven.job_id, redriven.user_id, sending=redriven.sendings)
     return redriven
 
 

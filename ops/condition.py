@@ -88,7 +88,8 @@ def route_condition(route: Route, line: Line, now: datetime) -> RouteCondition:
     """What a route's line says."""
     state = "in order"
     if not line.in_order:
-        state = "trying" if line.takes(int(now.timestamp() * US)) else "out of order"
+        due = line.probing or line.takes(int(now.timestamp() * US))
+        state = "trying" if due else "out of order"
     retry_at = None if line.in_order else datetime.fromtimestamp(line.retry_us / US, UTC)
     return RouteCondition(
         route=route.name,

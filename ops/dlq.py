@@ -125,7 +125,7 @@ def redrive(
         if not jobs:
             found = look(desk, reading.letters, complete=reading.complete, error=error)
             job_ids = [job.job_id for job in found.jobs]
-            left_over = found.left_over if everything else ()
+            left_over = found.left_over  # there are none with --error
             if not found.complete:
                 ERR.print("There is more than is read at once: give the command again after this.")
         outcomes = chain(
@@ -196,7 +196,7 @@ def remove(
 def _order(stack: Stack, why: str, *, dry_run: bool) -> Order:
     from ops.decisions import Order
 
-    return Order(by="" if dry_run else stack.operator, why=why, dry_run=dry_run)
+    return Order(by=stack.operator, why=why, dry_run=dry_run)
 
 
 def _carry_out(outcomes: Iterator[Outcome], number: int, *, dry_run: bool, as_json: bool) -> int:

@@ -17,7 +17,7 @@ from common.acts import Act
 from common.credits import LedgerEntry, apply
 from common.errors import NotFound, StaleWrite
 from common.jobs import Image, Job, JobStatus
-from common.lines import Line, Slot, adapted, pushed, taken
+from common.lines import Line, Slot, adapted, probed, pushed, taken
 from common.payments import Payment
 from common.ports import Clock, JobPage, User, Waiting
 from common.routes import Route
@@ -211,6 +211,7 @@ class Message:
     receipt_handle: str
     job_id: str
     user_id: str
+    sending: int | None
     sent_at: datetime
     receive_count: int = 0
     visible_at: datetime
@@ -229,7 +230,9 @@ class MemoryQueue:
         self.sent: list[str] = []
         """Every job id that was ever sent."""
 
-    def send(self, job_id: str, user_id: str, *, delay_seconds: int = 0) -> None:
+    def send(
+        self, job_id: str, user_id: str, *, sending: int | None, delay_seconds: int = 0
+    ) -> None:
         with self._lock:
             self.sent.append(job_id)
             message = Message(
@@ -237,6 +240,7 @@ class MemoryQueue:
                 receipt_handle="",
                 job_id=job_id,
                 user_id=user_id,
+                sending=sending,
                 sent_at=self._clock(),
                 visible_at=self._clock() + timedelta(seconds=min(DELAY_SECONDS_MAX, delay_seconds)),
             )
@@ -333,8 +337,9 @@ class MemoryLines:
             line = self._lines[route.name]
             if (line.retry_us, line.next_us) != (seen.retry_us, seen.next_us):
                 return line
-            start_us, after = taken(line, route, earliest_us=earliest_us)
-            self._lines[route.name] = replace(after, retry_us=until_us)
+            start_us, self._lines[route.name] = probed(
+                line, route, earliest_us=earliest_us, until_us=until_us
+            )
             return Slot(
                 route=route,
                 start_us=start_us,

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from common import jobs as lifecycle
+from common.errors import ServiceFailed
 from common.jobs import Job, JobError
 from common.ports import Clock
 from ops import dead_letters
@@ -43,6 +44,8 @@ class MemoryReading:
         self.complete = complete
 
     def delete(self, letters: Collection[Letter]) -> frozenset[str]:
+        if self._box.broken:
+            raise ServiceFailed("Deleting a message did not work.")
         return frozenset(each.message_id for each in letters if self._box.take(each))
 
 
@@ -54,6 +57,8 @@ class MemoryDeadLetters:
         self._kept: dict[str, _Kept] = {}
         self._ids = CountedIds("letter")
         self._receipts = CountedIds("receipt")
+        self.broken = False
+        """Whether nothing can be deleted."""
 
     @contextmanager
     def reading(self) -> Iterator[MemoryReading]:
@@ -183,7 +188,7 @@ class StallingWorld(World):
     def console_redrive(self) -> None:
         """Move all dead letters back into the queue, as the console does: each is a new message."""
         for body in self.box.bodies:
-            self.queue.send(json.loads(body)["job_id"], "usr_ann")
+            self.queue.send(json.loads(body)["job_id"], "usr_ann", sending=1)
         self.box.purge()
 
     def look(self, error: str | None = None) -> Found:

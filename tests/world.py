@@ -335,6 +335,7 @@ class World:
             user_id=message.user_id,
             message_id=message.message_id,
             sent_at=message.sent_at,
+            sending=message.sending,
         )
         outcome = generate_image(delivery, self.worker_services())
         if isinstance(outcome, Again):

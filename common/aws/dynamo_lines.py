@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from common.aws.errors import ConditionFailed, service_errors
 from common.aws.records import from_item, to_item
 from common.errors import ServiceFailed
-from common.lines import UNSLOWED, Line, Slot, interval_us, taken
+from common.lines import UNSLOWED, Line, Slot, interval_us, probed
 from common.routes import Route
 
 if TYPE_CHECKING:
@@ -68,15 +68,16 @@ class DynamoLines:
 
     def probe(self, route: Route, *, seen: Line, earliest_us: int, until_us: int) -> Slot | Line:
         """Take the next slot, if nobody else has begun to probe since `seen`."""
-        start_us, after = taken(seen, route, earliest_us=earliest_us)
+        start_us, after = probed(seen, route, earliest_us=earliest_us, until_us=until_us)
         try:
             line = self._update(
                 route,
-                "SET next_us = :next, retry_us = :until",
+                "SET next_us = :next, retry_us = :until, probing = :probing",
                 "retry_us = :seen AND next_us = :seen_next",
                 {
                     ":next": after.next_us,
-                    ":until": until_us,
+                    ":until": after.retry_us,
+                    ":probing": after.probing,
                     ":seen": seen.retry_us,
                     ":seen_next": seen.next_us,
                 },
@@ -109,7 +110,7 @@ class DynamoLines:
             self._update(
                 route,
                 "SET slowdown_permille = :slowdown, calm_at_us = :calm, "
-                "failures = :failures, retry_us = :retry, "
+                "failures = :failures, retry_us = :retry, probing = :probing, "
                 "next_us = if_not_exists(next_us, :none) + :by, "
                 "push_us = if_not_exists(push_us, :none) + :by",
                 "attribute_not_exists(slowdown_permille) "
@@ -121,6 +122,7 @@ class DynamoLines:
                     ":calm": wanted.calm_at_us,
                     ":failures": wanted.failures,
                     ":retry": wanted.retry_us,
+                    ":probing": wanted.probing,
                     ":by": wanted.push_us - seen.push_us,
                     ":seen_slowdown": seen.slowdown_permille,
                     ":seen_calm": seen.calm_at_us,
@@ -204,5 +206,6 @@ def _line(values: Mapping[str, Any]) -> Line:
         calm_at_us=int(values.get("calm_at_us", fresh.calm_at_us)),
         failures=int(values.get("failures", fresh.failures)),
         retry_us=int(values.get("retry_us", fresh.retry_us)),
+        probing=bool(values.get("probing", fresh.probing)),
         latencies_ms=tuple(int(values[name]) for name in values if name.startswith(LATENCY)),
     )

@@ -1,4 +1,4 @@
-"""The job queue on SQS: a message holds a job id and nothing else."""
+"""The job queue on SQS: a message holds a job id, and which sending of the job it belongs to."""
 
 from __future__ import annotations
 
@@ -20,12 +20,15 @@ class SqsJobQueue:
         self._client = client
         self._queue_url = queue_url
 
-    def send(self, job_id: str, user_id: str, *, delay_seconds: int = 0) -> None:
+    def send(
+        self, job_id: str, user_id: str, *, sending: int | None, delay_seconds: int = 0
+    ) -> None:
         """Send the job id."""
+        body = {"job_id": job_id} if sending is None else {"job_id": job_id, "sending": sending}
         with service_errors("Sending a job"):
             self._client.send_message(
                 QueueUrl=self._queue_url,
-                MessageBody=json.dumps({"job_id": job_id}),
+                MessageBody=json.dumps(body),
                 MessageGroupId=user_id,
                 DelaySeconds=min(DELAY_SECONDS_MAX, delay_seconds),
             )

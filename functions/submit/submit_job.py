@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from common import credits as ledger
+from common import jobs as lifecycle
 from common.api import SubmitRequest
-from common.errors import InvalidRequest, KeyReused, ServiceFailed
+from common.errors import InvalidRequest, KeyReused, ServiceFailed, StaleWrite
 from common.jobs import LOOK_SECONDS, ImageRequest, Job, JobStatus, job_id_for, seed_for
 from common.models.catalogue import find
 from common.models.spec import ModelSpec
@@ -48,7 +49,7 @@ def submit_job(
         there = jobs.get(job_id)
         if there is None:
             raise
-        job = there
+        job, wanted = there, None
     else:
         wanted = Job(
             job_id=job_id,
@@ -63,16 +64,34 @@ def submit_job(
         job = jobs.open(wanted, ledger.hold(wanted), active_jobs_max=active_jobs_max)
     if job.fingerprint != fingerprint:
         raise KeyReused("This Idempotency-Key was used before, with another request.")
-    if job.status is JobStatus.QUEUED:
-        # A repeated submit sends again, in case the first one died before it could.
+    if job is wanted:
         _send(job, queue)
+    elif job.status is JobStatus.QUEUED and job.version == 1:
+        return _send_again(job, jobs=jobs, queue=queue, now=now)
     return job
+
+
+def _send_again(job: Job, *, jobs: JobOpener, queue: JobQueue, now: datetime) -> Job:
+    """Send a job of an earlier submit, which may have died before it could; but only once.
+
+    After that it is the sweep's: who repeats a submit a thousand times has one job waiting.
+    """
+    again = lifecycle.send_again(job, now=now)
+    try:
+        jobs.save(again)
+    except StaleWrite:
+        return jobs.get(job.job_id) or job  # somebody has just seen to it
+    except ServiceFailed as error:
+        logger.error("a queued job was not sent", job_id=job.job_id, reason=error.message)
+        return job
+    _send(again, queue)
+    return again
 
 
 def _send(job: Job, queue: JobQueue) -> None:
     """The job is paid for and stays queued, so a failed send is not the user's to know."""
     try:
-        queue.send(job.job_id, job.user_id)
+        queue.send(job.job_id, job.user_id, sending=job.sendings)
     except ServiceFailed as error:
         logger.error("a queued job was not sent", job_id=job.job_id, reason=error.message)
 

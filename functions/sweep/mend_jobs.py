@@ -87,8 +87,9 @@ def _seen_to(
 
 def _send_again(job: Job, sweep: SweepServices) -> None:
     """Say first when to look next, so that of two sweeps one sends."""
-    sweep.jobs.save(lifecycle.remind(job, now=sweep.now()))
-    sweep.queue.send(job.job_id, job.user_id)
+    again = lifecycle.send_again(job, now=sweep.now())
+    sweep.jobs.save(again)
+    sweep.queue.send(again.job_id, again.user_id, sending=again.sendings)
 
 
 def _give_up(job: Job, sweep: SweepServices) -> None:

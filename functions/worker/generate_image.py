@@ -36,7 +36,9 @@ from common.services import WorkerServices
 from functions.worker.recall_image import recall_image
 
 PUT_OFF_SECONDS = 10
-"""When to look again at a job that another worker changed, or that AWS did not let this one."""
+"""When to look again at a job that AWS or its model did not let this worker finish."""
+STALE_SECONDS = 1
+"""When to look again at a job that somebody else has changed meanwhile."""
 OUTAGE_SECONDS_MAX = 24 * 3600
 """How long a job waits out an outage of its model. Then failures count as its own, as a job that
 breaks the model and is alone with it cannot be told from an outage."""
@@ -53,6 +55,8 @@ class Delivery:
     message_id: str
     """The same for each redelivery of a message, another one for a redrive."""
     sent_at: datetime
+    sending: int | None = None
+    """Which sending of the job it belongs to; None: it does not say, as one sent by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +102,8 @@ def generate_image(delivery: Delivery, worker: WorkerServices) -> Outcome:
         return _deliver(delivery, worker)
     except (ServiceFailed, StaleWrite) as error:
         logger.warning("put off", job_id=delivery.job_id, code=error.code, reason=error.message)
-        return _later(delivery, PUT_OFF_SECONDS, worker)
+        stale = isinstance(error, StaleWrite)
+        return _later(delivery, STALE_SECONDS if stale else PUT_OFF_SECONDS, worker)
 
 
 def _deliver(delivery: Delivery, worker: WorkerServices) -> Outcome:
@@ -114,7 +119,8 @@ def _deliver(delivery: Delivery, worker: WorkerServices) -> Outcome:
             lease_seconds=worker.settings.lease_seconds,
         )
     except LeaseHeld as held:
-        return _later(delivery, (held.expires_at - worker.now()).total_seconds(), worker)
+        wait_seconds = (held.expires_at - worker.now()).total_seconds()
+        return _later(delivery, wait_seconds, worker, job=job)
     except NotClaimable:
         stalled_it = job.stalled_message_id == delivery.message_id
         return Again(0) if stalled_it else Done()
@@ -155,7 +161,7 @@ def _without_start(
         worker.jobs.save(lifecycle.requeue(job, attempt_spent=True, now=worker.now()))
     elif away and recall_image(job, worker):
         return Done()
-    return _later(delivery, error.retry_after_seconds, worker)
+    return _later(delivery, error.retry_after_seconds, worker, job=job)
 
 
 def _without_image(
@@ -287,7 +293,7 @@ def _wait(
 ) -> Outcome:
     """Give the job back with the attempt kept: what happened says nothing of it."""
     worker.jobs.save(lifecycle.requeue(claimed, attempt_spent=False, now=worker.now(), error=error))
-    return _later(delivery, wait_seconds, worker)
+    return _later(delivery, wait_seconds, worker, job=claimed)
 
 
 def _stall(job: Job, error: JobError, delivery: Delivery, worker: WorkerServices) -> Outcome:
@@ -299,9 +305,20 @@ def _stall(job: Job, error: JobError, delivery: Delivery, worker: WorkerServices
     return Again(0)
 
 
-def _later(delivery: Delivery, wait_seconds: float, worker: WorkerServices) -> Outcome:
-    """Wait in the queue as a new message: the old one's receives do not count towards the DLQ."""
-    delay_seconds = max(1, round(wait_seconds))
-    worker.queue.send(delivery.job_id, delivery.user_id, delay_seconds=delay_seconds)
+def _later(
+    delivery: Delivery, wait_seconds: float, worker: WorkerServices, *, job: Job | None = None
+) -> Outcome:
+    """Wait in the queue as a new message: the old one's receives do not count towards the DLQ.
+
+    Of a job that was sent again since, only the latest sending waits, or messages would multiply.
+    """
+    if job is not None and delivery.sending is not None and delivery.sending < job.sendings:
+        return Done()
+    worker.queue.send(
+        delivery.job_id,
+        delivery.user_id,
+        sending=delivery.sending,
+        delay_seconds=max(1, round(wait_seconds)),
+    )
     count("JobsDelayed")
     return Done()

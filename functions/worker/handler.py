@@ -47,11 +47,13 @@ def handle(record: SQSRecord) -> None:
 
 
 def _delivery(record: SQSRecord) -> Delivery:
-    job_id: str = json.loads(record.body)["job_id"]
+    body = json.loads(record.body)
+    job_id: str = body["job_id"]
     sent_ms = int(record.attributes.sent_timestamp)
     return Delivery(
         job_id=job_id,
         user_id=record.attributes.message_group_id or job_id,
+        sending=body.get("sending"),
         message_id=record.message_id,
         sent_at=datetime.fromtimestamp(sent_ms / 1000, UTC),
     )

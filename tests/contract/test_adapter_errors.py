@@ -92,7 +92,7 @@ def images(aws: Aws) -> S3ImageStore:
         lambda aws: payments(aws).save(PAYMENT, entry=top_up(PAYMENT, now=START)),
         lambda aws: ledger(aws).page("ann", limit=1),
         lambda aws: ledger(aws).add(GIFT),
-        lambda aws: queue(aws).send("job", "ann"),
+        lambda aws: queue(aws).send("job", "ann", sending=1),
         lambda aws: queue(aws).hide("receipt", seconds=1),
         lambda aws: images(aws).put("images/a.png", b"", width=1, height=1),
         lambda aws: lines(aws).read([ROUTE]),

@@ -179,6 +179,30 @@ def test_a_delete_that_aws_could_not_do_is_said_and_the_message_stays(
 
 
 @pytest.mark.parametrize("backend", [MOTO], indirect=True)
+def test_one_answer_with_nothing_in_it_does_not_end_a_reading(backend: Aws, box: Box) -> None:
+    answers = iter("12345")
+
+    def another_server_has_one(**_: object) -> None:
+        if next(answers) == "1":
+            box.put("one")
+
+    backend.sqs.meta.events.register("after-call.sqs.ReceiveMessage", another_server_has_one)
+    assert bodies(box) == ["one"]
+
+
+@pytest.mark.parametrize("backend", [MOTO], indirect=True)
+def test_where_everything_was_deleted_nothing_is_given_back(backend: Aws, box: Box) -> None:
+    def not_again(**_: object) -> None:
+        pytest.fail("AWS is asked to give back what is gone")
+
+    backend.sqs.meta.events.register("before-call.sqs.ChangeMessageVisibilityBatch", not_again)
+    box.put("one")
+    with box.letters.reading() as reading:
+        reading.delete(reading.letters)
+    assert bodies(box) == []
+
+
+@pytest.mark.parametrize("backend", [MOTO], indirect=True)
 def test_what_cannot_be_given_back_comes_back_by_itself(
     backend: Aws, box: Box, monkeypatch: pytest.MonkeyPatch
 ) -> None:

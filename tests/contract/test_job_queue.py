@@ -24,6 +24,7 @@ class Delivery:
     user_id: str
     receipt_handle: str
     receive_count: int
+    sending: int | None
 
 
 class Receiver(Protocol):
@@ -47,7 +48,11 @@ class MemoryReceiver:
         if message is None:
             return None
         return Delivery(
-            message.job_id, message.user_id, message.receipt_handle, message.receive_count
+            message.job_id,
+            message.user_id,
+            message.receipt_handle,
+            message.receive_count,
+            message.sending,
         )
 
     def delete(self, receipt_handle: str) -> None:
@@ -67,12 +72,13 @@ class SqsReceiver:
             )
             for message in answer.get("Messages", []):
                 body = json.loads(message["Body"])
-                assert list(body) == ["job_id"]
+                assert list(body) in (["job_id"], ["job_id", "sending"])
                 return Delivery(
                     body["job_id"],
                     message["Attributes"]["MessageGroupId"],
                     message["ReceiptHandle"],
                     int(message["Attributes"]["ApproximateReceiveCount"]),
+                    body.get("sending"),
                 )
             if time.monotonic() >= give_up:
                 return None
@@ -101,14 +107,24 @@ def ends(backend: Aws | None, fresh: Callable[[str], str]) -> Ends:
 
 
 def test_a_job_id_is_delivered_with_its_user_as_group(ends: Ends) -> None:
-    ends.queue.send("job_1", "ann")
+    ends.queue.send("job_1", "ann", sending=1)
     delivery = ends.receiver.receive()
     assert delivery is not None
     assert (delivery.job_id, delivery.user_id, delivery.receive_count) == ("job_1", "ann", 1)
 
 
+@pytest.mark.parametrize("sending", [1, 7, None])
+def test_a_message_says_which_sending_of_its_job_it_belongs_to(
+    ends: Ends, sending: int | None
+) -> None:
+    ends.queue.send("job_1", "ann", sending=sending)
+    delivery = ends.receiver.receive()
+    assert delivery is not None
+    assert delivery.sending == sending
+
+
 def test_what_is_acknowledged_does_not_come_back(ends: Ends) -> None:
-    ends.queue.send("job_1", "ann")
+    ends.queue.send("job_1", "ann", sending=1)
     delivery = ends.receiver.receive()
     assert delivery is not None
     ends.queue.hide(delivery.receipt_handle, seconds=0)
@@ -120,7 +136,7 @@ def test_what_is_acknowledged_does_not_come_back(ends: Ends) -> None:
 
 def test_each_send_is_delivered(ends: Ends) -> None:
     for job_id in ("job_1", "job_2", "job_1"):
-        ends.queue.send(job_id, "ann")
+        ends.queue.send(job_id, "ann", sending=1)
     found: list[str] = []
     while len(found) < 3 and (delivery := ends.receiver.receive()):
         found.append(delivery.job_id)
@@ -128,7 +144,7 @@ def test_each_send_is_delivered(ends: Ends) -> None:
 
 
 def test_a_delayed_job_is_not_delivered_before_its_time(ends: Ends) -> None:
-    ends.queue.send("job_1", "ann", delay_seconds=2)
+    ends.queue.send("job_1", "ann", sending=1, delay_seconds=2)
     assert ends.receiver.receive(0) is None
     delivery = ends.receiver.receive()
     assert delivery is not None
@@ -137,7 +153,7 @@ def test_a_delayed_job_is_not_delivered_before_its_time(ends: Ends) -> None:
 
 @pytest.mark.parametrize("delay_seconds", [900, 901, 6 * 3600])
 def test_the_longest_delay_is_taken_for_any_that_is_longer(ends: Ends, delay_seconds: int) -> None:
-    ends.queue.send("job_1", "ann", delay_seconds=delay_seconds)
+    ends.queue.send("job_1", "ann", sending=1, delay_seconds=delay_seconds)
     assert ends.receiver.receive(0) is None
     if isinstance(ends.receiver, MemoryReceiver):
         assert ends.receiver.receive(899) is None
@@ -145,13 +161,13 @@ def test_the_longest_delay_is_taken_for_any_that_is_longer(ends: Ends, delay_sec
 
 
 def test_a_received_job_is_hidden_from_others(ends: Ends) -> None:
-    ends.queue.send("job_1", "ann")
+    ends.queue.send("job_1", "ann", sending=1)
     assert ends.receiver.receive() is not None
     assert ends.receiver.receive(0) is None
 
 
 def test_a_job_hidden_briefly_comes_back_soon(ends: Ends) -> None:
-    ends.queue.send("job_1", "ann")
+    ends.queue.send("job_1", "ann", sending=1)
     first = ends.receiver.receive()
     assert first is not None
     ends.queue.hide(first.receipt_handle, seconds=2)

@@ -101,7 +101,7 @@ def test_a_job_is_due_at_the_moment_of_its_own_latest_version(
     stores: Stores, ann: str, opened: Opened
 ) -> None:
     job = opened("a", look_seconds=100)
-    reminded = lifecycle.remind(job, now=START + timedelta(seconds=100))
+    reminded = lifecycle.send_again(job, now=START + timedelta(seconds=100))
     stores.jobs.save(reminded)
     assert reminded.look_at is not None
     at = partial(due, stores, ann, JobStatus.QUEUED)
@@ -326,7 +326,7 @@ def test_of_many_who_decide_at_once_one_does(stores: Stores, ann: str, opened: O
 def test_of_two_sweeps_at_once_one_may_send(stores: Stores, opened: Opened) -> None:
     job = opened("job")
     rivals = [
-        lifecycle.remind(job, now=LATER + timedelta(microseconds=number)) for number in range(6)
+        lifecycle.send_again(job, now=LATER + timedelta(microseconds=number)) for number in range(6)
     ]
     answers = at_once([partial(stores.jobs.save, rival) for rival in rivals])
     assert raised(answers) == [StaleWrite] * 5

@@ -88,7 +88,7 @@ def test_a_probe_takes_the_next_slot_and_shuts_out_others(lines: LineStore, rout
         route=route, start_us=LATER, push_us=7, slowdown_permille=UNSLOWED, probe=True
     )
     assert read(lines, route) == replace(
-        resting, next_us=LATER + interval_us(route, UNSLOWED), retry_us=UNTIL
+        resting, next_us=LATER + interval_us(route, UNSLOWED), retry_us=UNTIL, probing=True
     )
     assert isinstance(lines.take(route, earliest_us=LATER, latest_us=FAR), Line)
 

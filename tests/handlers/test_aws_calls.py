@@ -77,11 +77,14 @@ def test_a_submit_that_is_refused_for_its_body_makes_no_call(
     assert calls == []
 
 
-def test_the_same_again_makes_the_same_calls_while_the_job_is_queued(
+def test_the_same_again_makes_one_call_more_and_then_one_less_while_the_job_is_queued(
     calls: list[str], user_id: str, job_id: str
 ) -> None:
     assert json.loads(call("post_jobs", user_id)["body"])["job_id"] == job_id
-    assert calls == [*SUBMIT_CALLS, *OUTLOOK_CALLS]
+    assert calls == ["TransactWriteItems", "PutItem", "SendMessage", *OUTLOOK_CALLS]
+    calls.clear()
+    assert json.loads(call("post_jobs", user_id)["body"])["job_id"] == job_id
+    assert [name for name in calls if name not in OUTLOOK_CALLS] == ["TransactWriteItems"]
 
 
 def test_the_same_again_makes_one_call_when_the_job_is_over(

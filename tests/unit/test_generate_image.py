@@ -220,7 +220,7 @@ def test_a_terminal_job_is_left_alone() -> None:
     job = world.submitted()
     world.work_once()
     done = world.job(job.job_id)
-    world.queue.send(job.job_id, job.user_id)
+    world.queue.send(job.job_id, job.user_id, sending=1)
     assert world.work_once() == Done()
     assert world.job(job.job_id) == done
     assert len(world.model.calls) == 1
@@ -244,7 +244,7 @@ def test_a_job_that_another_worker_has_waits_for_its_lease() -> None:
     with pytest.raises(ProcessDied, match=r"before models\.invoke"):
         world.work(message)
     claimed = world.job(job.job_id)
-    world.queue.send(job.job_id, job.user_id)
+    world.queue.send(job.job_id, job.user_id, sending=1)
     asked = world.clock()
     assert world.work_once() == Done()
     assert world.job(job.job_id) == claimed

@@ -70,7 +70,7 @@ def test_messages_that_a_repeated_submit_has_sent_redrive_nothing(repeats: int) 
 
 def test_a_redrive_starts_counting_anew_and_may_succeed() -> None:
     world, job_id = stalled_world()
-    world.queue.send(job_id, "usr_ann")  # a redrive is a new message
+    world.queue.send(job_id, "usr_ann", sending=1)  # a redrive is a new message
     assert world.work_until_terminal(job_id).status is JobStatus.SUCCEEDED
     assert world.job(job_id).attempts == 1
     assert world.kinds() == [HOLD, SETTLE]
@@ -81,7 +81,7 @@ def test_a_redrive_has_all_its_attempts() -> None:
     world, job_id = stalled_world()
     world.model._answers += [ModelTimedOut("No answer.")] * 3
     (old,) = [message.message_id for message in world.queue._messages.values()]
-    world.queue.send(job_id, "usr_ann")
+    world.queue.send(job_id, "usr_ann", sending=1)
     while len(world.model.calls) < 6:
         others_succeed(world)
         world.work_once()

@@ -144,7 +144,7 @@ def test_a_death_in_the_only_attempt_leaves_the_image_or_a_stalled_job(
     world.audit()
     if expected is JobStatus.STALLED:
         world.clock.advance(1)
-        world.queue.send(job.job_id, job.user_id)
+        world.queue.send(job.job_id, job.user_id, sending=1)
         assert world.work_until_terminal(job.job_id).status is JobStatus.SUCCEEDED
         assert world.kinds() == SETTLED
         world.audit()
@@ -172,7 +172,7 @@ def test_five_deliveries_at_once_make_one_image_and_one_settle() -> None:
 
     def deliver_four_more() -> None:
         for _again in range(4):
-            world.queue.send(job.job_id, job.user_id)
+            world.queue.send(job.job_id, job.user_id, sending=1)
             other = world.queue.receive()
             assert other is not None
             outcomes.append(world.work(other))
@@ -192,7 +192,7 @@ def test_five_deliveries_at_once_make_one_image_and_one_settle() -> None:
 def test_a_worker_that_outlives_its_lease_cannot_settle_what_another_has_settled() -> None:
     def another_takes_over() -> None:
         world.clock.advance(world.worker_settings.lease_seconds + 1)
-        world.queue.send(job.job_id, job.user_id)
+        world.queue.send(job.job_id, job.user_id, sending=1)
         other = world.queue.receive()
         assert other is not None
         assert world.work(other) == Done()

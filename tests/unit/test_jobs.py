@@ -239,9 +239,11 @@ def test_a_job_that_is_sent_again_is_looked_at_when_it_has_waited_as_long_again(
 ) -> None:
     job = JOBS[status]
     now = job.created_at + timedelta(seconds=waited)
-    reminded = jobs.remind(job, now=now)
-    assert reminded == replace(
-        job, version=job.version + 1, look_at=now + timedelta(seconds=later)
+    assert jobs.send_again(job, now=now) == replace(
+        job,
+        version=job.version + 1,
+        sendings=job.sendings + 1,
+        look_at=now + timedelta(seconds=later),
     ), "nothing else is changed"
 
 

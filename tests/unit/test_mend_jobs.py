@@ -104,10 +104,12 @@ class FullQueue(MemoryQueue):
 
     full = True
 
-    def send(self, job_id: str, user_id: str, *, delay_seconds: int = 0) -> None:
+    def send(
+        self, job_id: str, user_id: str, *, sending: int | None, delay_seconds: int = 0
+    ) -> None:
         if self.full:
             raise ServiceFailed("Sending a job did not work.")
-        super().send(job_id, user_id, delay_seconds=delay_seconds)
+        super().send(job_id, user_id, sending=sending, delay_seconds=delay_seconds)
 
 
 def test_a_job_that_the_queue_did_not_take_is_sent_when_it_does(
@@ -206,7 +208,7 @@ def test_a_stalled_job_that_nobody_decides_about_is_given_up_and_costs_nothing(
 def test_an_operators_redrive_begins_the_wait_anew(world: World) -> None:
     job = stalled(world)
     world.clock.advance(PATIENCE - HOUR)
-    world.queue.send(job.job_id, job.user_id)
+    world.queue.send(job.job_id, job.user_id, sending=1)
     stall_again(world)
     world.clock.advance(PATIENCE - HOUR)
     assert world.mend() == NOTHING

@@ -14,6 +14,7 @@ from common.credits import EntryKind
 from common.errors import ModelFailed, ServiceFailed
 from common.jobs import JobError, JobStatus, image_key
 from common.stalled import redrive_job
+from ops.dead_letters import HIDDEN_SECONDS
 from ops.decisions import Outcome, Result, discard_each, redrive_each, remove_each, remove_left_over
 from ops.stalled_jobs import Stray
 from tests.fakes_dead_letters import ORDER, WHY, StallingWorld
@@ -158,6 +159,35 @@ def test_a_job_that_could_not_be_sent_is_sent_by_the_sweep(world: StallingWorld)
     world.mend()
     assert world.work_until_terminal(job_id).status is JobStatus.SUCCEEDED
     world.audit()
+
+
+def test_a_message_that_could_not_be_deleted_makes_no_redrive_fail(world: StallingWorld) -> None:
+    job_id = world.stalled().job_id
+    world.box.broken = True
+    (outcome,) = redrive(world, job_id)
+    assert (outcome.result, outcome.failed, outcome.deleted) == (Result.REDRIVEN, False, 0)
+    assert "left over" in outcome.said
+    world.box.broken = False
+    world.work_until_terminal(job_id)
+    assert results(redrive_all(world)) == [Result.REMOVED]
+
+
+def test_a_message_that_another_reader_has_is_not_said_to_be_removed(
+    world: StallingWorld,
+) -> None:
+    foreign = world.box.put("hello")
+    with world.box.reading() as slow:
+        world.clock.advance(HIDDEN_SECONDS + 1)
+        with world.box.reading():
+            (outcome,) = remove_each([foreign], desk=world.desk, reading=slow, order=ORDER)
+    assert (outcome.result, world.box.ids) == (Result.FAILED, [foreign])
+    assert results(remove(world, foreign)) == [Result.REMOVED]
+
+
+def test_an_operator_whose_clock_is_late_sees_what_stalled_just_now(world: StallingWorld) -> None:
+    job = world.stalled()
+    world.clock.advance(-600)
+    assert world.look().jobs == (job,)
 
 
 def test_redrives_are_paced(world: StallingWorld) -> None:

@@ -127,6 +127,12 @@ def test_more_than_is_read_at_once_is_said(
     assert "There is more" in capsys.readouterr().err
     assert world.job(first.job_id).status is JobStatus.QUEUED
 
+    monkeypatch.setattr("ops.stalled_jobs.JOBS_MAX", 10)
+    monkeypatch.setattr("ops.dead_letters.LETTERS_MAX", 1)
+    for body in ("one", "two"):
+        world.box.put(body)
+    assert facts(capsys, "list")["complete"] is False
+
 
 def test_a_job_is_shown_with_its_history_and_without_its_prompt(
     world: StallingWorld, capsys: Printed

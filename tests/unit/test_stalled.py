@@ -182,7 +182,7 @@ def test_a_redrive_from_the_queue_wins_over_a_discard(world: World) -> None:
     """A message that came back after the stall: a worker has the job, and may yet finish it."""
     job = stalled(world)
     world.clock.advance(1)
-    world.queue.send(job.job_id, job.user_id)
+    world.queue.send(job.job_id, job.user_id, sending=1)
 
     def a_worker_has_it(_job: Job) -> None:
         world.jobs = MemoryJobStore(world.tables)
