@@ -93,6 +93,8 @@ class Slot:
     start_us: int
     push_us: int
     slowdown_permille: int
+    taken_us: int = 0
+    """When it was asked for: what has become of the line since is not known."""
     probe: bool = False
     """Whether it is to find out if a route that was out of order works again."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from functools import partial
 
 from common.errors import NoFreeSlot, NoRouteInOrder, ServiceFailed, Unavailable
@@ -36,6 +37,8 @@ LATE_MORE_US = 10_000
 """How much later than it woke such a start is assumed to leave: its machine is busy."""
 LEAD_US = 60_000
 """How long before its slot a sleeper wakes to read the line once more."""
+LATE_LOOKS_MAX = 2
+"""How often a line is read again by one who has learnt of the slot, or of the line, too late."""
 READY_US = 50_000
 """How long it may last to take a slot and be ready for it; none is promised earlier from now."""
 
@@ -158,16 +161,23 @@ class Pacer:
                     )
                 )
             if isinstance(answer, Slot):
-                return answer
+                return replace(answer, taken_us=now_us)
             lines[best.name] = answer
 
     def _sleep_through(self, slot: Slot, give_up_us: int) -> int:
         """Sleep until the slot, wherever it is pushed; answer by how much it was missed."""
-        start_us = slot.start_us
-        while start_us - self._now_us() > LEAD_US:
-            if start_us > give_up_us:
-                raise self._too_far(start_us)
-            self._sleep_until(start_us - LEAD_US)
+        start_us, seen_us, late_looks = slot.start_us, slot.taken_us, 0
+        while True:
+            now_us = self._now_us()
+            if start_us - now_us > LEAD_US:
+                if start_us > give_up_us:
+                    raise self._too_far(start_us)
+                self._sleep_until(start_us - LEAD_US)
+            elif now_us - seen_us <= LEAD_US or late_looks == LATE_LOOKS_MAX:
+                break
+            else:
+                late_looks += 1
+            seen_us = self._now_us()
             line = self._read([slot.route])[slot.route.name]
             if not (line.in_order or slot.probe):
                 raise self._out_of_order([line])

@@ -180,15 +180,15 @@ class StallingWorld(World):
         )
         self.jobs.save(stalled)
         self.queue.delete(message.receipt_handle)
-        body = json.dumps({"job_id": job.job_id})
+        body = json.dumps({"job_id": job.job_id, "sending": message.sending})
         self.box.put(body, message_id=message.message_id, sent_at=message.sent_at)
         self.clock.advance(1)
         return stalled
 
     def console_redrive(self) -> None:
         """Move all dead letters back into the queue, as the console does: each is a new message."""
-        for body in self.box.bodies:
-            self.queue.send(json.loads(body)["job_id"], "usr_ann", sending=1)
+        for body in map(json.loads, self.box.bodies):
+            self.queue.send(body["job_id"], "usr_ann", sending=body["sending"])
         self.box.purge()
 
     def look(self, error: str | None = None) -> Found:

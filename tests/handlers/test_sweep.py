@@ -10,7 +10,7 @@ from datetime import datetime
 import pytest
 
 from common.errors import GatewaySilent, ModelTimedOut, ServiceFailed
-from common.jobs import LOOK_SECONDS, JobStatus
+from common.jobs import LOOK_SECONDS, Job, JobStatus
 from common.payments import PaymentStatus
 from functions.sweep.handler import handler
 from functions.sweep.heal_payments import QUESTION_SECONDS_MAX
@@ -146,6 +146,34 @@ class BrokenJobs(MemoryJobStore):
 
     def due(self, status: JobStatus, *, before: datetime, limit: int) -> tuple[str, ...]:  # noqa: ARG002 - the port's
         raise ServiceFailed("Looking for jobs did not work.")
+
+
+class BadJob(MemoryJobStore):
+    """A table with a job that cannot be read."""
+
+    reason: Exception
+
+    def get(self, job_id: str) -> Job | None:  # noqa: ARG002 - the port's
+        raise self.reason
+
+
+@pytest.mark.parametrize(
+    ("reason", "name"),
+    [
+        (ServiceFailed("Reading a job did not work."), "JobsNotMended"),
+        (KeyError("a detail"), "UnexpectedErrors"),
+    ],
+)
+def test_a_job_that_cannot_be_seen_to_is_counted_and_the_sweep_goes_on(
+    world: World, written: Callable[[], str], reason: Exception, name: str
+) -> None:
+    world.submit()
+    world.buy()
+    world.clock.advance(DUE)
+    jobs = world.jobs = BadJob(world.tables)
+    jobs.reason = reason
+    assert sweep() == {**NOTHING, "payments_asked": 1}
+    assert values(written())[name] == 1
 
 
 def test_payments_are_asked_after_even_if_jobs_cannot_be_looked_after(world: World) -> None:

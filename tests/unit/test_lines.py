@@ -23,11 +23,15 @@ from common.lines import (
     Line,
     adapted,
     failed,
+    interval_us,
     mended,
+    probed,
     slowed,
     throttled,
 )
+from common.routes import Route
 
+ROUTE = Route(model="core", region="us-west-2", rate_per_second=2)
 NOW = 1_800_000_000 * US
 RESTING = Line(failures=FAILURES_MAX, retry_us=NOW + REST_US)
 SLOWEST = Line(slowdown_permille=SLOWDOWN_MAX)
@@ -63,6 +67,32 @@ def test_five_failures_in_a_row_put_a_line_out_of_order() -> None:
 def test_failures_of_calls_that_began_before_do_not_count() -> None:
     """Thirty workers may be waiting for answers when their route goes out of order."""
     assert failed(RESTING, now_us=NOW + US, probe=False) == RESTING
+
+
+def test_a_probe_takes_the_next_slot_and_says_that_it_is_under_way() -> None:
+    met = replace(RESTING, next_us=NOW - US, push_us=7, slowdown_permille=2000)
+    start_us, line = probed(met, ROUTE, earliest_us=NOW, until_us=NOW + PROBE_US)
+    assert start_us == NOW
+    assert line == replace(
+        met, next_us=NOW + interval_us(ROUTE, 2000), retry_us=NOW + PROBE_US, probing=True
+    )
+    behind, _line = probed(
+        replace(met, next_us=NOW + US), ROUTE, earliest_us=NOW, until_us=NOW + PROBE_US
+    )
+    assert behind == NOW + US
+
+
+@pytest.mark.parametrize("end", ["failed", "throttled", "mended"])
+def test_a_probe_that_has_its_answer_is_not_under_way_any_more(end: str) -> None:
+    _start_us, line = probed(RESTING, ROUTE, earliest_us=NOW, until_us=NOW + PROBE_US)
+    ends = {
+        "failed": failed(line, now_us=NOW, probe=True),
+        "throttled": throttled(line, now_us=NOW, probe=True),
+        "mended": mended(line),
+    }
+    assert not ends[end].probing
+    assert failed(line, now_us=NOW, probe=False) == line, "others' failures end none"
+    assert throttled(line, now_us=NOW, probe=False).probing
 
 
 def test_each_probe_that_fails_doubles_the_rest_up_to_the_longest() -> None:
@@ -166,6 +196,7 @@ CHANGES: dict[str, Callable[[Line], Line]] = {
     "failed": lambda line: replace(line, failures=line.failures + 1),
     "out of order": lambda line: replace(line, retry_us=line.retry_us + 1),
 }
+"""What tells that a line was adapted since."""
 
 
 @pytest.mark.parametrize("name", CHANGES)
@@ -178,6 +209,8 @@ def test_a_line_that_another_has_adapted_since_is_left_alone(name: str) -> None:
 def test_whatever_is_wanted_of_a_line_is_made_of_it(name: str) -> None:
     wanted = CHANGES[name](RESTING)
     assert adapted(RESTING, seen=RESTING, wanted=wanted) == wanted
+    probing = replace(wanted, probing=True)
+    assert adapted(RESTING, seen=RESTING, wanted=probing) == probing
 
 
 lines_of_any_kind = st.builds(

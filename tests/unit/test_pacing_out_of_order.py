@@ -14,6 +14,7 @@ from common.lines import (
     REST_US,
     REST_US_MAX,
     SLOWDOWN_MAX,
+    UNSLOWED,
     US,
     Line,
     Slot,
@@ -97,9 +98,11 @@ def test_failures_of_calls_that_began_before_change_nothing() -> None:
     assert after.retry_us == fifth + REST_US
 
 
-def test_a_late_success_of_a_call_that_began_before_mends_nothing() -> None:
+@pytest.mark.parametrize("slowdown", [UNSLOWED, 1500])
+def test_a_late_success_of_a_call_that_began_before_mends_nothing(slowdown: int) -> None:
     lines = MemoryLines()
     early = Worker(lines)
+    lines._lines[TWO.name] = Line(slowdown_permille=slowdown, calm_at_us=2 * early.clock.now_us())
     slot = early.start()
     worker = failing(lines)
     before = line(lines)
@@ -121,6 +124,28 @@ def test_one_worker_at_a_time_finds_out_whether_it_works_again() -> None:
         assert refusal(other).retry_after_seconds == pytest.approx(REST_SECONDS)
     worker.pacer.wait(probe)
     assert worker.clock.now_us() == probe.start_us, "a probe waits for its slot like any start"
+
+
+def test_who_waits_for_a_probe_comes_again_when_it_may_have_its_answer() -> None:
+    """Sooner than one that died is given up, or all would come too late after an outage."""
+    lines = MemoryLines()
+    worker = failing(lines)
+    worker.clock.advance(REST_SECONDS)
+    worker.pacer.take([TWO])
+    assert refusal(worker).retry_after_seconds == pytest.approx(REST_SECONDS)
+    worker.clock.advance(PROBE_US / US - 5)
+    assert refusal(worker).retry_after_seconds == pytest.approx(5), "then another may try"
+
+
+def test_of_a_rest_and_a_probe_the_sooner_is_told() -> None:
+    lines = MemoryLines()
+    worker = failing(lines)
+    worker.clock.advance(REST_SECONDS)
+    worker.pacer.take([TWO])
+    now_us = worker.clock.now_us()
+    for rest_us, told in ((6 * US, 6), (60 * US, REST_SECONDS)):
+        lines._lines[OTHER.name] = Line(failures=6, retry_us=now_us + rest_us)
+        assert refusal(worker, TWO, OTHER).retry_after_seconds == pytest.approx(told)
 
 
 def test_a_probe_that_dies_is_followed_by_another() -> None:
@@ -274,6 +299,14 @@ def test_a_failure_that_cannot_be_told_to_the_others_is_not_taken_for_an_outage(
     lines = Deaf()
     worker = Worker(lines)
     assert [worker.pacer.failed(worker.start()) for _time in range(9)] == [False] * 9
+
+
+def test_a_late_failure_says_how_the_route_is_and_writes_nothing() -> None:
+    lines = Deaf()
+    worker = Worker(lines)
+    slot = worker.start()
+    lines._lines[TWO.name] = Line(failures=FAILURES_MAX, retry_us=2 * worker.clock.now_us())
+    assert worker.pacer.failed(slot)
 
 
 class Busy(MemoryLines):
