@@ -173,6 +173,8 @@ class Pacer:
                 if start_us > give_up_us:
                     raise self._too_far(start_us)
                 self._sleep_until(start_us - LEAD_US)
+            elif now_us - start_us >= missed_us(slot):
+                break  # whoever is next has had its turn, however far the line was pushed since
             elif now_us - seen_us <= LEAD_US or late_looks == LATE_LOOKS_MAX:
                 break
             else:

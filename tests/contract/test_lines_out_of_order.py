@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from common.aws.dynamo_lines import DynamoLines
 from common.lines import (
     FAILURES_MAX,
     REST_US,
@@ -24,8 +26,11 @@ from common.lines import (
     throttled,
 )
 from common.routes import Route
-from tests.contract.backends import at_once, on_threads, raised
+from tests.contract.backends import ROUTES_TABLE, Aws, at_once, on_threads, raised
 from tests.contract.test_lines import FAR, NOW, read, route, take
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
 
 __all__ = ["route"]
 
@@ -226,6 +231,39 @@ def test_routes_are_out_of_order_each_for_itself(lines: LineStore, route: Route)
     assert take(lines, other).start_us == NOW
     assert lines.read([route, other])[route.name] == resting
     assert lines.read([route, other])[other.name].in_order
+
+
+class Meanwhile:
+    """A DynamoDB client; something else happens once, when its first update has been refused."""
+
+    def __init__(self, client: DynamoDBClient, do: Callable[[], object]) -> None:
+        self._client = client
+        self._do = [do]
+
+    def update_item(self, **asked: Any) -> Any:
+        try:
+            return self._client.update_item(**asked)
+        finally:
+            if self._do:
+                self._do.pop()()
+
+
+@pytest.mark.parametrize("backend", ["moto"], indirect=True)
+@pytest.mark.parametrize("idle", [True, False])
+def test_a_line_that_goes_out_of_order_between_two_looks_is_not_taken_from(
+    lines: LineStore, route: Route, moto_aws: Aws, *, idle: bool
+) -> None:
+    take(lines, route)
+    client = Meanwhile(moto_aws.dynamodb, lambda: fail(lines, route, times=FAILURES_MAX))
+    store = DynamoLines(cast("DynamoDBClient", client), routes_table=ROUTES_TABLE)
+    now = NOW + 60 * US if idle else NOW
+    if not idle:
+        seen = read(lines, route)
+        assert lines.adapt(route, seen=seen, wanted=replace(seen, slowdown_permille=1500))
+    answer = store.take(route, earliest_us=now, latest_us=FAR)
+    assert isinstance(answer, Line)
+    assert not answer.in_order
+    assert read(lines, route).next_us < now + US
 
 
 @on_threads

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from itertools import pairwise
@@ -10,12 +11,12 @@ from typing import Any
 import pytest
 
 from common.credits import EntryKind
-from common.errors import ModelFailed, ModelThrottled, ModelTimedOut
+from common.errors import ContentRefused, ModelFailed, ModelRejected, ModelThrottled, ModelTimedOut
 from common.jobs import JobStatus
 from common.lines import FAILURES_MAX, REST_US, REST_US_MAX, US, Line
 from common.routes import Route
 from functions.worker.generate_image import OUTAGE_SECONDS_MAX, Again, Done
-from tests.fakes import Message
+from tests.fakes import DELAY_SECONDS_MAX, Message
 from tests.fakes_model import FakeModel
 from tests.world import CORE, CORE_COST, World
 
@@ -110,6 +111,32 @@ def test_jobs_wait_an_hours_outage_out_and_then_all_succeed(name: str) -> None:
     world.audit()
 
 
+def test_the_queue_holds_one_message_a_job_after_hours_of_sweeps() -> None:
+    model = Away()
+    world = away(model, hours=4)
+    submit(world)
+    work_until(world, model.until, each=lambda: None)
+    assert min(job.sendings for job in world.tables.jobs.values()) > 1, "they were sent again"
+    world.clock.advance(DELAY_SECONDS_MAX)
+    while world.queue.receive():
+        continue
+    waiting = Counter(message.job_id for message in world.queue._messages.values())
+    assert waiting.keys() == world.tables.jobs.keys(), "each has one"
+    assert waiting.total() <= 2 * JOBS, "and one that was sent last may be on its way to it"
+
+
+def test_an_older_message_that_probes_in_vain_does_not_come_again() -> None:
+    world = away(Away(), hours=24)
+    job = world.submit()
+    older = world.next_message()
+    world.submit()
+    world.lines._lines[CORE.name] = Line(failures=FAILURES_MAX, retry_us=world.clock.now_us())
+    assert world.work(older) == Done()
+    assert world.job(job.job_id).status is JobStatus.QUEUED
+    (latest,) = world.queue._messages.values()
+    assert latest.sending == world.job(job.job_id).sendings
+
+
 def test_a_model_that_is_away_is_tried_seldom() -> None:
     model = Away()
     world = away(model, hours=1)
@@ -140,6 +167,18 @@ def test_a_job_submitted_during_an_outage_makes_no_call_of_its_own() -> None:
     assert len(model.broke) == broke
     assert world.job(late.job_id) == late, "nothing is written of it"
     assert world.queue.sent[-1] == late.job_id
+
+
+@pytest.mark.parametrize("refused", [ContentRefused("No."), ModelRejected("Never.")])
+def test_a_model_that_refuses_a_probe_works_again(refused: Exception) -> None:
+    world = World(model=FakeModel(refused))
+    world.person()
+    job = world.submit()
+    world.lines._lines[CORE.name] = Line(failures=FAILURES_MAX, retry_us=world.clock.now_us())
+    assert world.work_once() == Done()
+    assert world.job(job.job_id).status is JobStatus.FAILED
+    assert world.lines.read([CORE])[CORE.name].in_order
+    world.audit()
 
 
 def test_a_failure_while_the_route_is_in_order_spends_the_attempt() -> None:

@@ -92,3 +92,20 @@ def test_a_line_that_always_answers_late_holds_nobody_for_ever(read_seconds: flo
     late_us = started_us(lines, clock)
     assert lines.reads == LATE_LOOKS_MAX
     assert late_us == pytest.approx((0.15 + 2 * read_seconds) * US - READY_US, abs=LEAD_US)
+
+
+def test_a_slot_whose_turn_is_over_is_not_excused_by_a_later_push() -> None:
+    clock = ManualClock()
+    lines = SlowLines(clock)
+    whole_us = interval_us(ROUTE, UNSLOWED)
+    lines.take_seconds, lines.pushes_us = (whole_us + READY_US) / US, []
+    lines.read_seconds = [0.0]
+    pacer = Pacer(
+        lines, now_us=clock.now_us, sleep=clock.sleep, aside=lambda do: do(), wait_seconds_max=30
+    )
+    slot = pacer.take([ROUTE])
+    lines.take_seconds = 0
+    lines.push(ROUTE, by_us=whole_us)
+    next_us = lines.read([ROUTE])[ROUTE.name].next_us
+    pacer.wait(slot)
+    assert clock.now_us() >= next_us, "it takes the next slot instead"

@@ -19,6 +19,7 @@ from functions.worker.recall_image import EARLIER_MAX
 from tests.fakes import MemoryJobStore
 from tests.fakes_model import FakeModel
 from tests.fate import ProcessDied
+from tests.unit.test_mend_jobs import stall_again
 from tests.world import CORE, CORE_COST, CREDITS, PROMPT, TITAN, ULTRA, World
 
 SEED = 7
@@ -176,9 +177,12 @@ def test_an_image_is_found_again_after_others_were_shown_it(world: World) -> Non
     world.audit()
 
 
-def test_only_so_many_of_the_latest_images_are_looked_through(world: World) -> None:
+@pytest.mark.parametrize(("others", "found"), [(EARLIER_MAX - 1, True), (EARLIER_MAX, False)])
+def test_only_so_many_of_the_latest_images_are_looked_through(
+    world: World, others: int, *, found: bool
+) -> None:
     image = earlier(world)
-    for number in range(EARLIER_MAX - 1):
+    for number in range(others):
         done = replace(
             image,
             job_id=f"job_{number}",
@@ -187,11 +191,7 @@ def test_only_so_many_of_the_latest_images_are_looked_through(world: World) -> N
         )
         world.tables.jobs[done.job_id] = done
     break_(world)
-    assert delivered(world).image == image.image
-    done = replace(done, job_id="job_more", created_at=world.clock())
-    world.tables.jobs[done.job_id] = done
-    job = delivered(world, "key-2")
-    assert job.status is JobStatus.QUEUED
+    assert delivered(world).cached is found
 
 
 def test_while_a_route_is_in_order_the_job_gets_an_image_of_its_own(world: World) -> None:
@@ -236,6 +236,21 @@ def test_a_job_whose_worker_died_is_queued_first_and_then_shown_it(world: World)
     assert world.work_once() == Done()
     assert world.job(job.job_id).status is JobStatus.QUEUED
     assert world.work_until_terminal(job.job_id).image == before.image
+    world.audit()
+
+
+def test_a_stalled_job_that_is_redriven_during_an_outage_waits(world: World) -> None:
+    earlier(world)
+    job = world.submit(key="key-1", allow_cached=True)
+    stall_again(world)
+    break_(world)
+    world.clock.advance(1)
+    world.queue.send(job.job_id, job.user_id, sending=None)
+    assert world.work_once() == Done()
+    assert world.job(job.job_id).status is JobStatus.STALLED
+    assert len(world.queue._messages) == 1, "it comes again"
+    world.lines._lines.clear()
+    assert world.work_until_terminal(job.job_id).status is JobStatus.SUCCEEDED
     world.audit()
 
 
