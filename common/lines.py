@@ -207,7 +207,7 @@ def _rested(line: Line, failures: int, now_us: int) -> Line:
 
 
 def mended(line: Line) -> Line:
-    """The line after a probe that was answered."""
+    """The line after an answer that shows that its route is in order."""
     return replace(line, failures=0, retry_us=0, probing=False)
 
 

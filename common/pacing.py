@@ -86,19 +86,23 @@ class Pacer:
         """
         return self._take(routes, self._now_us() + self._wait_us_max)
 
-    def wait(self, slot: Slot) -> None:
+    def wait(self, slot: Slot) -> Slot:
         """Sleep until the slot has come; to be called when nothing but the start itself is left.
 
         A slot that is missed by about an interval is lost, as another start has had its turn since:
-        the route's next one is taken instead. Raises NoFreeSlot when that, or a push, is further
-        away than the longest wait, and NoRouteInOrder when the route has gone out of order.
+        the route's next one is taken instead. Answers which slot the start is in. Raises NoFreeSlot
+        when that, or a push, is further away than the longest wait, and NoRouteInOrder when the
+        route has gone out of order.
         """
         give_up_us = self._now_us() + self._wait_us_max
         while (late_us := self._sleep_through(slot, give_up_us)) >= missed_us(slot):
+            if slot.probe:
+                break  # nobody starts after it
             slot = self._take([slot.route], give_up_us)
         if late_us > LATE_US:
             # Beside the start, which would be the later for waiting until it is written.
             self._aside(partial(self._push, slot.route, late_us + LATE_MORE_US))
+        return slot
 
     def throttled(self, slot: Slot) -> None:
         """The model refused a start for its rate: slow the route down for everyone."""
@@ -117,8 +121,16 @@ class Pacer:
         line = self._adapt(slot.route, change)
         return line is not None and not line.in_order
 
+    def refused(self, slot: Slot) -> None:
+        """The model answered that it will not draw this: its route is in order."""
+
+        def change(line: Line, _now_us: int) -> Line:
+            return mended(line) if line.in_order or slot.probe else line
+
+        self._adapt(slot.route, change)
+
     def answered(self, slot: Slot) -> None:
-        """The model took a start: its route may ease if it was slow, and is in order again."""
+        """The model made an image: its route may ease if it was slow, and is in order again."""
         if slot.slowdown_permille == UNSLOWED and not slot.probe:
             return
 
@@ -217,7 +229,7 @@ class Pacer:
         """Nobody may start before the first rest is over, or the probe under way has an answer."""
         now_us = self._now_us()
         rests = [line.retry_us - now_us for line in lines]
-        answers = [min(REST_US, line.retry_us - now_us) for line in lines if line.probing]
+        answers = [REST_US for line in lines if line.probing]
         away = min([*rests, *answers]) / US
         return NoRouteInOrder(
             f"The model does not work; the next try is in {away:.0f} s.",

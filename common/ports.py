@@ -302,7 +302,7 @@ class JobQueue(Protocol):
     def send(
         self, job_id: str, user_id: str, *, sending: int | None, delay_seconds: int = 0
     ) -> None:
-        """Deliver the job id, not before `delay_seconds` (at most 900) have passed.
+        """Deliver the job id, not before `delay_seconds` have passed, or 900 if that is less.
 
         `sending` says which sending of the job it belongs to, as `Job.sendings` counts them; None
         where that is not known.

@@ -30,6 +30,7 @@ MANNER_KEPT = (
     "retry_us = if_not_exists(retry_us, :none)"
 )
 """Leaves the line as slow and as much in order as it is, and says so where nothing does yet."""
+IN_ORDER = "attribute_not_exists(retry_us) OR retry_us = :none"
 TRIES_MAX = 20
 """Looks at a line before something must be wrong with it."""
 
@@ -113,7 +114,7 @@ class DynamoLines:
                 "failures = :failures, retry_us = :retry, probing = :probing, "
                 "next_us = if_not_exists(next_us, :none) + :by, "
                 "push_us = if_not_exists(push_us, :none) + :by",
-                "attribute_not_exists(slowdown_permille) "
+                "attribute_not_exists(retry_us) "
                 "OR (slowdown_permille = :seen_slowdown AND calm_at_us = :seen_calm "
                 "AND failures = :seen_failures AND retry_us = :seen_retry)",
                 {
@@ -140,7 +141,7 @@ class DynamoLines:
             self._update(
                 route,
                 f"SET {LATENCY}{place} = :ms, failures = :none",
-                "attribute_not_exists(retry_us) OR retry_us = :none",
+                IN_ORDER,
                 {":ms": latency_ms, ":none": 0},
             )
 
@@ -161,7 +162,7 @@ class DynamoLines:
                     route,
                     "SET next_us = next_us + :interval",
                     "next_us BETWEEN :earliest AND :latest "
-                    "AND slowdown_permille = :slowdown AND retry_us = :none",
+                    f"AND slowdown_permille = :slowdown AND ({IN_ORDER})",
                     {**values, ":latest": latest_us},
                 )
             else:
@@ -170,7 +171,7 @@ class DynamoLines:
                     f"SET next_us = :earliest + :interval, {MANNER_KEPT}, "
                     "push_us = if_not_exists(push_us, :none)",
                     "attribute_not_exists(next_us) OR (next_us < :earliest "
-                    "AND slowdown_permille = :slowdown AND retry_us = :none)",
+                    f"AND slowdown_permille = :slowdown AND ({IN_ORDER}))",
                     {**values, ":unslowed": UNSLOWED},
                 )
         except ConditionFailed as failed:

@@ -243,14 +243,16 @@ def _call(plan: _Plan, body: dict[str, object], worker: WorkerServices) -> bytes
     if plan.began is not None:
         plan.slot = worker.pacer.take(plan.routes)
     began = plan.began = worker.now()
+    plan.out_of_order = False
 
     def wait() -> None:
         nonlocal began
-        worker.pacer.wait(plan.slot)
+        plan.slot = worker.pacer.wait(plan.slot)
         began = plan.began = worker.now()
 
     try:
         answer = worker.models.invoke(plan.slot.route, body, wait=wait)
+        content = plan.spec.wire.image(answer)
     except ModelThrottled:
         count("ModelThrottled")
         worker.pacer.throttled(plan.slot)
@@ -259,11 +261,11 @@ def _call(plan: _Plan, body: dict[str, object], worker: WorkerServices) -> bytes
         plan.out_of_order = worker.pacer.failed(plan.slot)
         raise
     except Permanent:
-        worker.pacer.answered(plan.slot)
+        worker.pacer.refused(plan.slot)
         raise
     worker.pacer.answered(plan.slot)
     seconds("ModelLatency", (worker.now() - began).total_seconds())
-    return plan.spec.wire.image(answer)
+    return content
 
 
 def _fail(claimed: Job, error: JobError, worker: WorkerServices) -> Outcome:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from common import credits as ledger
 from common import jobs as lifecycle
-from common.jobs import ImageRequest, Job, JobStatus, seed_for
+from common.jobs import Job, JobStatus, seed_for
 from common.models.catalogue import find
 from common.observability import count, logger
 from common.services import WorkerServices
@@ -23,8 +23,7 @@ def recall_image(job: Job, worker: WorkerServices) -> bool:
     if not job.allow_cached or job.status is not JobStatus.QUEUED:
         return False
     page = worker.jobs.page(job.user_id, limit=EARLIER_MAX, status=JobStatus.SUCCEEDED)
-    wanted = _drawn(job)
-    earlier = next((each for each in page.jobs if _drawn(each) == wanted), None)
+    earlier = next((each for each in page.jobs if _will_do(each, job)), None)
     if earlier is None:
         return False
     now = worker.now()
@@ -35,8 +34,9 @@ def recall_image(job: Job, worker: WorkerServices) -> bool:
     return True
 
 
-def _drawn(job: Job) -> ImageRequest:
-    """What the job asked for, without a seed that it did not choose itself."""
-    spec = find(job.request.model)
-    chosen = spec is None or job.request.seed != seed_for(job.job_id, spec.seed_max)
-    return job.request if chosen else replace(job.request, seed=None)
+def _will_do(earlier: Job, job: Job) -> bool:
+    """Whether it is the same request; the seed counts only if the job chose one itself."""
+    wanted, spec = job.request, find(job.request.model)
+    if spec is not None and wanted.seed == seed_for(job.job_id, spec.seed_max):
+        wanted = replace(wanted, seed=earlier.request.seed)
+    return earlier.request == wanted

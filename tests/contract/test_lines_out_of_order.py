@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from common.aws.dynamo_lines import DynamoLines
+from common.aws.records import to_item
 from common.lines import (
     FAILURES_MAX,
     REST_US,
@@ -315,3 +316,15 @@ def test_nobody_takes_a_slot_of_a_line_once_it_is_out_of_order(
     assert after.next_us == seen.next_us + taken * interval_us(route, UNSLOWED)
     assert not after.in_order
     assert isinstance(start(), Line)
+
+
+def test_a_line_of_an_earlier_version_can_be_taken_from_and_adapted(moto_aws: Aws) -> None:
+    route = Route(model="m", region="us-west-2", rate_per_second=2)
+    values = {"next_us": LATER - 5 * US, "push_us": 0, "slowdown_permille": 1000, "calm_at_us": 0}
+    item = to_item({"route": route.name, **values})
+    moto_aws.dynamodb.put_item(TableName=ROUTES_TABLE, Item=item)
+    lines = DynamoLines(moto_aws.dynamodb, routes_table=ROUTES_TABLE)
+    assert isinstance(lines.take(route, earliest_us=LATER, latest_us=FAR), Slot)
+    seen = read(lines, route)
+    assert lines.adapt(route, seen=seen, wanted=replace(seen, failures=1))
+    assert isinstance(lines.take(route, earliest_us=LATER, latest_us=FAR), Slot)

@@ -291,3 +291,24 @@ def test_an_outage_costs_its_users_nothing() -> None:
     assert (balance.held, balance.active_jobs) == (JOBS * CORE_COST, JOBS)
     assert balance.available == 1000 - JOBS * CORE_COST
     world.audit()
+
+
+def test_only_the_route_that_failed_last_says_whether_an_attempt_is_spent() -> None:
+    """The first start fails and puts EAST out of order, the others have no image on CORE."""
+    model = FakeModel(ModelFailed("It broke."), {"images": []}, {"images": []})
+    world = World(model=model, routes=(EAST, CORE))
+    world.person()
+    world.lines._lines[EAST.name] = Line(failures=FAILURES_MAX - 1)
+    job = world.submit()
+    world.work_once()
+    assert [route for route, _body in model.calls] == [EAST, CORE, CORE]
+    assert world.job(job.job_id).attempts == 1
+
+
+def test_answers_without_an_image_are_failures_of_the_route() -> None:
+    world = World(model=FakeModel(*[{"images": []}] * FAILURES_MAX))
+    job = world.submitted()
+    while world.lines.read([CORE])[CORE.name].in_order:
+        world.work_once()
+    assert world.job(job.job_id).attempts == 1, "the last one says nothing of the job"
+    assert world.work_until_terminal(job.job_id).status is JobStatus.SUCCEEDED

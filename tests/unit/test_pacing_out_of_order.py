@@ -245,16 +245,6 @@ def test_the_sleeper_that_is_the_probe_does_not() -> None:
     assert worker.clock.now_us() == probe.start_us
 
 
-def test_a_probe_that_missed_its_slot_is_no_second_one() -> None:
-    lines = MemoryLines()
-    worker = failing(lines)
-    worker.clock.advance(REST_SECONDS)
-    probe = worker.pacer.take([TWO])
-    worker.clock.advance(5)
-    with pytest.raises(NoRouteInOrder):
-        worker.pacer.wait(probe)
-
-
 def test_of_two_routes_the_one_in_order_is_used_and_its_throughput_goes_on() -> None:
     lines = MemoryLines()
     worker = failing(lines, route=OTHER)
@@ -333,3 +323,51 @@ def test_a_start_of_a_healthy_route_after_another_is_no_probe() -> None:
     worker = Worker(MemoryLines())
     slots: list[Slot] = [worker.start() for _slot in range(3)]
     assert [slot.probe for slot in slots] == [False] * 3
+
+
+def test_a_probe_that_is_taken_for_a_missed_slot_is_told_as_one() -> None:
+    lines = MemoryLines()
+    worker = Worker(lines)
+    slot = worker.pacer.take([TWO])
+    lines._lines[TWO.name] = Line(failures=5, retry_us=worker.clock.now_us() + US)
+    worker.clock.advance(2)  # the slot is missed, and the rest is over
+    worker.pacer.answered(worker.pacer.wait(slot))
+    assert line(lines).in_order
+
+
+def test_a_probe_that_misses_its_slot_starts_all_the_same() -> None:
+    lines = MemoryLines()
+    worker = failing(lines)
+    worker.clock.advance(REST_SECONDS)
+    probe = worker.pacer.take([TWO])
+    worker.clock.advance(5)
+    assert worker.pacer.wait(probe) == probe
+
+
+def test_a_refusal_ends_a_row_of_failures() -> None:
+    lines = MemoryLines()
+    worker = Worker(lines)
+    for _time in range(FAILURES_MAX):
+        worker.pacer.failed(worker.start())
+        worker.pacer.refused(worker.start())
+    assert line(lines).in_order
+    assert line(lines).failures == 0
+
+
+def test_a_refusal_of_a_call_that_began_before_tells_nothing_of_a_route_out_of_order() -> None:
+    lines = MemoryLines()
+    worker = Worker(lines)
+    before = worker.pacer.take([TWO])
+    for _time in range(FAILURES_MAX):
+        worker.pacer.failed(before)
+    resting = line(lines)
+    worker.pacer.refused(before)
+    assert line(lines) == resting
+
+
+def test_a_refusal_of_a_probe_mends_its_route() -> None:
+    lines = MemoryLines()
+    worker = failing(lines)
+    worker.clock.advance(REST_SECONDS)
+    worker.pacer.refused(worker.pacer.wait(worker.pacer.take([TWO])))
+    assert line(lines).in_order

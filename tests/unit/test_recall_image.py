@@ -122,7 +122,6 @@ def test_nobody_is_shown_anothers_image(world: World) -> None:
         {"negative_prompt": None},
         {"aspect_ratio": "1:1"},
         {"model": ULTRA.model},
-        {"seed": SEED},
     ],
     ids=lambda other: "-".join(map(str, other.values())).replace(" ", "_"),
 )
@@ -157,6 +156,12 @@ def test_any_seed_will_do_where_none_was_chosen(route: Route) -> None:
     world.work_once()
     job = world.job(asked.job_id)
     assert (job.cached, job.image) == (True, before.image)
+
+
+def test_an_image_whose_seed_was_chosen_will_do_where_none_is(world: World) -> None:
+    before = earlier(world, seed=SEED)
+    break_(world)
+    assert delivered(world).image == before.image
 
 
 def test_the_latest_of_several_images_is_taken(world: World) -> None:
@@ -331,3 +336,13 @@ def test_no_prompt_is_logged(world: World, written: Callable[[], str]) -> None:
     logged = written()
     assert '"message":"recalled"' in logged
     assert "Gudrun" not in logged
+
+
+def test_an_image_is_found_behind_many_that_were_answered_with_it() -> None:
+    world = World(active_jobs_max=1000)
+    world.person(available=1000)
+    earlier(world)
+    break_(world)
+    for number in range(EARLIER_MAX + 1):
+        assert delivered(world, f"key-{number + 1}").cached
+        world.clock.advance(1)
