@@ -3,6 +3,8 @@
 PYTHON ?=
 PROMPT ?= a lighthouse at dawn, watercolour
 PORT ?= 4566
+SEEDS ?= 1000
+CORES := $(shell getconf _NPROCESSORS_ONLN)
 PYTEST = .venv/bin/python -m pytest
 
 export PROMPT
@@ -11,7 +13,7 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test browser check lint types quick web format package screenshots bench-pacing \
-	bench-burst bench-eta bench-feed clean
+	bench-burst bench-eta bench-feed simulate mutants chaos clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -70,6 +72,15 @@ bench-eta: setup ## measure how true the waiting times are that the API tells
 
 bench-feed: setup ## measure the feed with 300 sockets, a tenth of which is cut every second
 	.venv/bin/python -m benchmarks.feed
+
+simulate: setup ## run the whole service in SEEDS=1000 simulated worlds where everything fails
+	.venv/bin/python -m tests.simulation --seeds $(SEEDS) --processes $(CORES)
+
+mutants: setup ## put in one bug after another, and count the seeds until the simulation finds it
+	.venv/bin/python -m tests.simulation --mutants --seeds 2000 --processes $(CORES)
+
+chaos: setup ## break everything at once on a local run, and see that every promise is kept: 8 minutes
+	.venv/bin/python -m tests.chaos
 
 clean: ## remove what was made here: the environment, the local run's state, caches
 	@if [ -x .venv/bin/python ]; then bin/imagify down; fi
