@@ -48,6 +48,8 @@ LOOK_SECONDS = 300
 """After this the sweep looks at a job that is still queued: it may have no message …"""
 LOOK_SECONDS_MAX = 3600
 """… and again whenever it has waited as long again, but at least so often."""
+SOON_SECONDS = 30
+"""When to look again at one that could not be sent."""
 LAPSED_SECONDS = 60
 """How long after its lease a job is looked at: its message has had its time to come back."""
 
@@ -110,6 +112,8 @@ class Job:
     """The message whose delivery used up the attempts: it goes to the dead-letter queue."""
     stalled_at: datetime | None = None
     """When that was; a message sent later is a redrive."""
+    failed_starts: int = 0
+    """Calls of the model that failed, since the submit or the last redrive."""
     sendings: int = 1
     """How often it was sent anew; a message of an earlier sending need not wait any more."""
     look_at: datetime | None = None
@@ -186,6 +190,7 @@ def claim(job: Job, *, lease_id: str, sent_at: datetime, now: datetime, lease_se
         status=JobStatus.GENERATING,
         version=job.version + 1,
         attempts=1 if redriven else job.attempts + 1,
+        failed_starts=0 if redriven else job.failed_starts,
         started_at=job.started_at or now,
         starts_at=None,
         lease_id=lease_id,
@@ -260,6 +265,7 @@ def redrive(job: Job, *, now: datetime) -> Job:
         JobStatus.STALLED,
         JobStatus.QUEUED,
         attempts=0,
+        failed_starts=0,
         sendings=job.sendings + 1,
         look_at=now + timedelta(seconds=LOOK_SECONDS),
     )
@@ -269,6 +275,11 @@ def discard(job: Job, *, error: JobError, now: datetime) -> Job:
     """End a stalled job without an image. Raises Conflict for any other."""
     require_stalled(job)
     return _leave(job, JobStatus.STALLED, JobStatus.FAILED, error=error, finished_at=now)
+
+
+def look_soon(job: Job, *, now: datetime) -> Job:
+    """Look again at the next sweep at a job that could not be sent."""
+    return replace(job, version=job.version + 1, look_at=now + timedelta(seconds=SOON_SECONDS))
 
 
 def send_again(job: Job, *, now: datetime) -> Job:

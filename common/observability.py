@@ -16,6 +16,8 @@ logger = Logger()
 metrics = Metrics()
 tracer = Tracer()
 
+NOT_TAKEN = "JobsNotTaken"
+"""The metric of jobs that the model takes under no circumstances, which an alarm watches."""
 TO_REVIEW = "PaymentsToReview"
 """The metric of money that does not fit its payment, which an alarm watches."""
 

@@ -112,14 +112,22 @@ class Pacer:
 
         self._adapt(slot.route, change)
 
-    def failed(self, slot: Slot) -> bool:
-        """The model broke on a start; answers whether its route is out of order."""
+    def give_back(self, slot: Slot) -> None:
+        """A slot is not used. A probe's must be told, or nobody else would try for long."""
+
+        def change(line: Line, now_us: int) -> Line:
+            return replace(line, retry_us=now_us, probing=False) if line.probing else line
+
+        if slot.probe:
+            self._adapt(slot.route, change)
+
+    def failed(self, slot: Slot) -> Line:
+        """The model broke on a start; answers how its route's line is then, as far as is known."""
 
         def change(line: Line, now_us: int) -> Line:
             return failed(line, now_us=now_us, probe=slot.probe)
 
-        line = self._adapt(slot.route, change)
-        return line is not None and not line.in_order
+        return self._adapt(slot.route, change) or Line()
 
     def refused(self, slot: Slot) -> None:
         """The model answered that it will not draw this: its route is in order."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.changes import Change
+from common.outlook import LineReader
 from common.pacing import Pacer
 from common.ports import (
     ActiveLister,
@@ -141,6 +142,7 @@ class SweepServices:
     jobs: JobKeeper
     queue: JobQueue
     images: ImageFinder
+    lines: LineReader
     payments: PaymentKeeper
     gateway: PaymentGateway
     now: Clock

@@ -164,8 +164,11 @@ class PaymentsSettings(MoneySettings):
         return values
 
 
-class SweepSettings(MoneySettings, JobSettings):
+class SweepSettings(MoneySettings, RoutedSettings):
     """What `functions/sweep` needs."""
+
+    routes_table: Text
+    """The pacing lines, an item a route."""
 
     acts_table: Text
     """Who has decided what about stalled jobs."""

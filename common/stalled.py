@@ -9,7 +9,7 @@ from __future__ import annotations
 from common import credits as ledger
 from common import jobs as lifecycle
 from common.acts import What, act_on
-from common.errors import Conflict, NotFound
+from common.errors import Conflict, NotFound, ServiceFailed
 from common.jobs import Job, JobError, image_key
 from common.ports import Clock, ImageFinder, JobQueue, JobReader, JobSaver
 
@@ -27,7 +27,12 @@ def redrive_job(
     moment = now()
     redriven = lifecycle.redrive(job, now=moment)
     jobs.save(redriven, act=act_on(redriven, What.REDRIVEN, at=moment, by=by, why=why))
-    queue.send(redriven.job_id, redriven.user_id, sending=redriven.sendings)
+    try:
+        queue.send(redriven.job_id, redriven.user_id, sending=redriven.sendings)
+    except ServiceFailed as error:
+        raise ServiceFailed(
+            f"{job_id} is queued again, and the sweep sends it in 5 minutes: {error.message}"
+        ) from error
     return redriven
 
 

@@ -177,6 +177,9 @@ def sweep_services() -> SweepServices:
         jobs=_jobs(settings, acts_table=settings.acts_table),
         queue=SqsJobQueue(clients.sqs(settings.home_region), queue_url=settings.queue_url),
         images=_images(settings),
+        lines=DynamoLines(
+            clients.dynamodb(settings.home_region), routes_table=settings.routes_table
+        ),
         payments=_payments(settings),
         gateway=HttpGateway(_merchant(settings)),
         now=utc_now,

@@ -11,7 +11,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
-from common.observability import TO_REVIEW
+from common.observability import NOT_TAKEN, TO_REVIEW
 from infra.api import Api
 from infra.config import Config
 from infra.feed import PUSH_AGE_SECONDS, Feed
@@ -46,7 +46,7 @@ class Alarms(Construct):
     def _watch_jobs(self, config: Config, queue: JobsQueue, api: Api) -> None:
         self._alarm(
             "DeadLetters",
-            "Messages that nobody could deal with: `imagify dlq list` tells what they are.",
+            "Messages that nobody could deal with: `imagify dlq list`; leftovers: `dlq tidy`.",
             queue.dead_letters.metric_approximate_number_of_messages_visible(
                 period=Duration.minutes(1), statistic="Maximum"
             ),
@@ -61,9 +61,15 @@ class Alarms(Construct):
         self._alarm(
             "ModelAway",
             "No route of a model has worked for a quarter of an hour; jobs wait: `imagify status`.",
-            _counted("worker", "NoRouteInOrder"),
+            _counted("sweep", "ModelsAway", statistic="Minimum"),
             threshold=1,
             periods=3,
+        )
+        self._alarm(
+            "JobsNotTaken",
+            "A model takes no job: its access, its end of life or the routes in cdk.json.",
+            _counted("worker", NOT_TAKEN),
+            threshold=3,
         )
         self._alarm(
             "OldestJob",

@@ -185,6 +185,7 @@ class Functions(Construct):
         allow_items(role, store.jobs, "GetItem", "PutItem")
         allow_index(role, store.jobs, DUE_INDEX)
         allow_items(role, store.acts, "PutItem")
+        allow_items(role, store.routes, "BatchGetItem")
         allow(role, [queue.queue_arn], "sqs:SendMessage")
         # Before a stalled job is given up: its image may be there.
         self._maker.allow_images(role, "s3:GetObject")
@@ -194,9 +195,9 @@ class Functions(Construct):
             role,
             SweepSettings,
             {
+                **self._maker.job_values(),
                 **self._money_values(),
-                "jobs_table": store.jobs.table_name,
-                "images_bucket": store.images.bucket_name,
+                "routes_table": store.routes.table_name,
                 "acts_table": store.acts.table_name,
                 "queue_url": queue.queue_url,
                 "stalled_hold_hours": str(self._config.stalled_hold_hours),

@@ -40,7 +40,7 @@ class RouteCondition:
     failures: int
     """Calls in a row that failed."""
     retry_at: str | None
-    """When the next probe may start, while it is not in order."""
+    """While out of order: when it is tried again. While trying: when that try is given up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

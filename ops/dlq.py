@@ -193,6 +193,29 @@ def remove(
         return _carry_out(outcomes, len(message_ids), dry_run=dry_run, as_json=as_json)
 
 
+@DLQ.command("tidy")
+def tidy(
+    *,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    stack_name: StackName = None,
+    region: Region = None,
+    profile: Profile = None,
+) -> int:
+    """Take the messages of jobs that are over out of the queue, and nothing else."""
+    from ops.decisions import remove_left_over
+    from ops.stack import Stack, Where
+    from ops.stalled_jobs import look
+
+    stack = Stack(Where(stack=stack_name, region=region, profile=profile))
+    desk = stack.desk
+    order = _order(stack, "left over", dry_run=dry_run)
+    with desk.letters.reading() as reading:
+        found = look(desk, reading.letters, complete=reading.complete, error=None)
+        outcomes = remove_left_over(found.left_over, desk=desk, reading=reading, order=order)
+        return _carry_out(outcomes, len(found.left_over), dry_run=dry_run, as_json=as_json)
+
+
 def _order(stack: Stack, why: str, *, dry_run: bool) -> Order:
     from ops.decisions import Order
 

@@ -36,6 +36,8 @@ def say_found(found: Found, letters: Sequence[Letter], *, now: datetime, as_json
     if found.jobs:
         head = ("JOB", "USER", "STALLED", "ATTEMPTS", "ERROR", "CREDITS", "MESSAGE")
         _table(head, [_job_row(job, with_letter, now) for job in found.jobs])
+    elif found.others:
+        ERR.print(f"Nothing is stalled by that; {found.others} by other errors.")
     else:
         ERR.print("Nothing is stalled.")
     if found.strays:

@@ -21,6 +21,9 @@ GROUP = re.compile(r"(?:Functions|Feed)([A-Z][a-z]+)Logs[0-9A-F]{8}")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 TELLING = ("level", "message", "timestamp", "location", "service", "xray_trace_id")
 """What a line has beside the facts in it."""
+BROKEN = re.compile(r"Task timed out|^\[ERROR\]|Runtime\.\w+|signal: |\bTraceback\b")
+"""How Lambda tells that an invocation did not end by itself: it ran out of time or of memory, could
+not be imported, or raised."""
 LAMBDAS = re.compile(
     r"cold_start|function_(?:name|memory_size|arn|request_id)|exception_name|stack_trace"
 )
@@ -79,10 +82,16 @@ def group_of(service: str, groups: Mapping[str, str]) -> str:
 
 
 def _line(text: str, timestamp_ms: int) -> LogLine | None:
-    """The line, if it is one of ours; Lambda's own and metrics are none."""
+    """The line, if it is one of ours, or Lambda's word on how an invocation failed.
+
+    What Lambda says of each invocation, and metrics, are none.
+    """
+    at = datetime.fromtimestamp(timestamp_ms / 1000, UTC)
     try:
         values = json.loads(text)
     except ValueError:
+        if BROKEN.search(text):
+            return LogLine(at=at, level="ERROR", message=" ".join(text.split()), facts={})
         return None
     if not isinstance(values, dict) or values.get("level") not in LEVELS:
         return None
@@ -92,7 +101,7 @@ def _line(text: str, timestamp_ms: int) -> LogLine | None:
         if name not in TELLING and not LAMBDAS.fullmatch(name)
     }
     return LogLine(
-        at=datetime.fromtimestamp(timestamp_ms / 1000, UTC),
+        at=at,
         level=values["level"],
         message=str(values.get("message")),
         facts=facts,

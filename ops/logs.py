@@ -64,4 +64,6 @@ def logs(
         )
     kind = "lines" if everything else "warnings or errors"
     ERR.print(f"{len(lines) or 'No'} {kind} of {service} in the last {minutes} minutes.")
+    if len(lines) == LINES_MAX:
+        ERR.print("There may be earlier ones: ask for fewer minutes, or with --about.")
     return 0

@@ -81,6 +81,8 @@ class Found:
     strays: tuple[StrayLetter, ...]
     complete: bool
     """Whether that is all of it."""
+    others: int = 0
+    """Stalled jobs that were not asked for."""
 
     @property
     def left_over(self) -> tuple[StrayLetter, ...]:
@@ -111,13 +113,13 @@ def look(desk: Desk, letters: Sequence[Letter], *, complete: bool, error: str | 
     named = [letter.job_id for letter in letters if letter.job_id is not None]
     known = _read(desk.jobs, dict.fromkeys([*job_ids[:JOBS_MAX], *named]))
     stalled = [job for job in known.values() if job.status is JobStatus.STALLED]
-    if error is not None:
-        stalled = [job for job in stalled if job.error and job.error.code == error]
+    wanted = [job for job in stalled if error is None or (job.error and job.error.code == error)]
     strays = [_stray(letter, known.get(letter.job_id or "")) for letter in letters]
     return Found(
-        jobs=tuple(sorted(stalled, key=lambda job: (job.stalled_at or job.created_at, job.job_id))),
+        jobs=tuple(sorted(wanted, key=lambda job: (job.stalled_at or job.created_at, job.job_id))),
         strays=tuple(each for each in strays if each) if error is None else (),
         complete=complete,
+        others=len(stalled) - len(wanted),
     )
 
 

@@ -84,6 +84,7 @@ def _sentences(found: Condition) -> dict[str, str]:
     for number, each in enumerate(found.routes, start=1):
         pace = f"{each.pace_per_second:g} of {each.rate_per_second:g} starts a second"
         failures = f", {each.failures} failures in a row" if each.failures else ""
-        retry = f", tried again at {each.retry_at}" if each.retry_at else ""
+        then = "given up at" if each.state == "trying" else "tried again at"
+        retry = f", {then} {each.retry_at}" if each.retry_at else ""
         said[f"route {number}"] = f"{each.route}: {each.state}, {pace}{failures}{retry}"
     return said

@@ -361,6 +361,13 @@ class MemoryLines:
             kept[place] = latency_ms
             self._lines[route.name] = replace(line, latencies_ms=tuple(kept.values()), failures=0)
 
+    def succeed(self) -> None:
+        """Somebody's image is made on each route that is in order."""
+        with self._lock:
+            for name, line in self._lines.items():
+                if line.in_order:
+                    self._lines[name] = replace(line, failures=0)
+
     def adapt(self, route: Route, *, seen: Line, wanted: Line) -> bool:
         with self._lock:
             line = adapted(self._lines[route.name], seen=seen, wanted=wanted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from common import wiring
-from common.observability import observed
+from common.observability import logger, observed
 from functions.push.push_changes import push_changes
 
 services = wiring.push_services
@@ -15,5 +15,9 @@ services = wiring.push_services
 def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Lambda's entry point."""
     given = services()
-    push_changes(given.read(event), given)
+    try:
+        push_changes(given.read(event), given)
+    except Exception:
+        logger.exception("not pushed")
+        raise
     return {}

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 
 from common import jobs as lifecycle
-from common.errors import Conflict, ImagifyError, StaleWrite
+from common.errors import Conflict, ImagifyError, ServiceFailed, StaleWrite
 from common.jobs import Job, JobError, JobStatus
 from common.observability import count, logger
 from common.services import SweepServices
@@ -22,8 +22,9 @@ from common.stalled import discard_job, redrive_job
 
 JOBS_MAX = 100
 """Jobs of each kind that one sweep looks at; the next one goes on."""
-JOB_SECONDS_MAX = 12
-"""What one of them may take: three calls to AWS, each of which is tried again."""
+SECONDS_LEFT_MIN = 40
+"""Where less is left the sweep's other duties are next: a call that hangs takes 21 s, and they must
+have their time all the same."""
 SWEEP = "sweep"
 """Who the acts of a sweep are by."""
 
@@ -47,7 +48,7 @@ def mend_jobs(sweep: SweepServices, *, seconds_left: Callable[[], float]) -> Men
 
     def each(status: JobStatus, before: datetime, name: str, mend: Mend) -> int:
         job_ids = sweep.jobs.due(status, before=before, limit=JOBS_MAX)
-        timely = takewhile(lambda _job_id: seconds_left() >= JOB_SECONDS_MAX, job_ids)
+        timely = takewhile(lambda _job_id: seconds_left() >= SECONDS_LEFT_MIN, job_ids)
         number = sum(_seen_to(job_id, status, before, mend, sweep) for job_id in timely)
         count(name, number)
         return number
@@ -89,7 +90,11 @@ def _send_again(job: Job, sweep: SweepServices) -> None:
     """Say first when to look next, so that of two sweeps one sends."""
     again = lifecycle.send_again(job, now=sweep.now())
     sweep.jobs.save(again)
-    sweep.queue.send(again.job_id, again.user_id, sending=again.sendings)
+    try:
+        sweep.queue.send(again.job_id, again.user_id, sending=again.sendings)
+    except ServiceFailed:
+        sweep.jobs.save(lifecycle.look_soon(again, now=sweep.now()))
+        raise
 
 
 def _give_up(job: Job, sweep: SweepServices) -> None:

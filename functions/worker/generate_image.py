@@ -15,9 +15,11 @@ from datetime import UTC, datetime
 from common import credits as ledger
 from common import jobs as lifecycle
 from common.errors import (
+    ImagifyError,
     ModelFailed,
     ModelThrottled,
     ModelTimedOut,
+    NoFreeSlot,
     NoRouteInOrder,
     Permanent,
     ServiceFailed,
@@ -29,7 +31,7 @@ from common.lines import US, Slot
 from common.models.answers import png_size
 from common.models.catalogue import find
 from common.models.spec import ModelSpec
-from common.observability import count, logger, seconds
+from common.observability import NOT_TAKEN, count, logger, seconds
 from common.retries import model_retrying, redelivery_seconds
 from common.routes import Route, serving
 from common.services import WorkerServices
@@ -42,6 +44,8 @@ STALE_SECONDS = 1
 OUTAGE_SECONDS_MAX = 24 * 3600
 """How long a job waits out an outage of its model. Then failures count as its own, as a job that
 breaks the model and is alone with it cannot be told from an outage."""
+NEVER_TAKEN = frozenset({"model_rejected", "model_not_served"})
+"""Failures that no prompt is to blame for, most likely: access, end of life, the configuration."""
 RETRY_SECONDS_MAX = 15.0
 """When in a delivery the last start of a model may begin: its wait and its call still fit."""
 
@@ -83,6 +87,10 @@ class _Plan:
     slot: Slot
     began: datetime | None = None
     """When the start in that slot was; None while it is to come."""
+    failed_starts: int = 0
+    """Calls of this delivery that failed."""
+    row: int = 0
+    """Failures in a row on the route of the last of them, whoever's they were."""
     out_of_order: bool = False
     """Whether the last failure left its route out of order: it says nothing of the job."""
 
@@ -110,6 +118,9 @@ def _deliver(delivery: Delivery, worker: WorkerServices) -> Outcome:
     job = worker.jobs.get(delivery.job_id)
     if job is None:
         raise LookupError(f"there is no job {delivery.job_id}")
+    if job.status is JobStatus.STALLED:
+        # A redrive in the queue itself: no later sending waits in its place.
+        delivery = replace(delivery, sending=job.sendings)
     try:
         claimed = lifecycle.claim(
             job,
@@ -139,7 +150,12 @@ def _work(job: Job, claimed: Job, delivery: Delivery, worker: WorkerServices) ->
         return _without_start(job, error, delivery, worker)
     if plan is not None:
         claimed = replace(claimed, starts_at=plan.starts_at)
-    worker.jobs.save(claimed)
+    try:
+        worker.jobs.save(claimed)
+    except (StaleWrite, ServiceFailed):
+        if plan is not None:
+            worker.pacer.give_back(plan.slot)
+        raise
     if job.started_at is None:
         seconds("QueueWait", (worker.now() - job.created_at).total_seconds())
     try:
@@ -153,13 +169,10 @@ def _without_start(
     job: Job, error: Unavailable, delivery: Delivery, worker: WorkerServices
 ) -> Outcome:
     """There is no slot now: the job stays as it is, or is ended without one."""
-    away = isinstance(error, NoRouteInOrder)
-    if away:
-        count("NoRouteInOrder")
     if job.status is JobStatus.GENERATING:
         # Nobody has it any more, and that is what its owner is told.
         worker.jobs.save(lifecycle.requeue(job, attempt_spent=True, now=worker.now()))
-    elif away and recall_image(job, worker):
+    elif isinstance(error, NoRouteInOrder) and recall_image(job, worker):
         return Done()
     return _later(delivery, error.retry_after_seconds, worker, job=job)
 
@@ -177,11 +190,23 @@ def _without_image(
         return _fail(claimed, failure, worker)
     if isinstance(error, Unavailable):
         return _wait(claimed, None, delivery, error.retry_after_seconds, worker)
+    assert plan is not None
+    claimed = replace(claimed, failed_starts=claimed.failed_starts + plan.failed_starts)
     waited = (worker.now() - claimed.created_at).total_seconds()
-    if plan is not None and plan.out_of_order and waited < OUTAGE_SECONDS_MAX:
+    if waited < OUTAGE_SECONDS_MAX and (plan.out_of_order or _all_alike(claimed, plan, worker)):
         # Ever longer, so that one that breaks the model is seldom the next to try it.
         return _wait(claimed, failure, delivery, max(PUT_OFF_SECONDS, waited / 4), worker)
     return _retry(claimed, failure, delivery, worker)
+
+
+def _all_alike(claimed: Job, plan: _Plan, worker: WorkerServices) -> bool:
+    """Whether a job that would stall has seen nothing but failures, as everybody has since.
+
+    A success of anybody's since its first one would have ended the row. A job that is alone with
+    its model tells no outage from itself.
+    """
+    last = claimed.attempts >= worker.settings.attempts_max
+    return last and plan.row * len(plan.routes) >= claimed.failed_starts
 
 
 def _succeed(claimed: Job, image: Image, plan: _Plan | None, worker: WorkerServices) -> Outcome:
@@ -235,6 +260,7 @@ def _call_again(plan: _Plan, body: dict[str, object], worker: WorkerServices) ->
         return model_retrying(worker.sleep, seconds_max=RETRY_SECONDS_MAX)(once)
     except Unavailable as error:
         if failures:
+            plan.out_of_order = isinstance(error, NoRouteInOrder)
             raise failures[-1] from error
         raise
 
@@ -253,12 +279,19 @@ def _call(plan: _Plan, body: dict[str, object], worker: WorkerServices) -> bytes
     try:
         answer = worker.models.invoke(plan.slot.route, body, wait=wait)
         content = plan.spec.wire.image(answer)
-    except ModelThrottled:
+    except (NoFreeSlot, NoRouteInOrder):
+        worker.pacer.give_back(plan.slot)
+        raise
+    except ModelThrottled as error:
         count("ModelThrottled")
+        _tell("throttled", plan.slot, error)
         worker.pacer.throttled(plan.slot)
         raise
-    except (ModelFailed, ModelTimedOut):
-        plan.out_of_order = worker.pacer.failed(plan.slot)
+    except (ModelFailed, ModelTimedOut) as error:
+        _tell("model failed", plan.slot, error)
+        line = worker.pacer.failed(plan.slot)
+        plan.failed_starts += 1
+        plan.row, plan.out_of_order = line.failures, not line.in_order
         raise
     except Permanent:
         worker.pacer.refused(plan.slot)
@@ -268,12 +301,22 @@ def _call(plan: _Plan, body: dict[str, object], worker: WorkerServices) -> bytes
     return content
 
 
+def _tell(what: str, slot: Slot, error: ImagifyError) -> None:
+    """Log what the model said: nobody else hears of it."""
+    logger.warning(
+        what, route=slot.route.name, code=error.code, reason=error.message, probe=slot.probe
+    )
+
+
 def _fail(claimed: Job, error: JobError, worker: WorkerServices) -> Outcome:
     now = worker.now()
     failed = lifecycle.fail(claimed, error=error, now=now)
     worker.jobs.save(failed, entry=ledger.release(failed, now=now))
     logger.info("failed", job_id=failed.job_id, user_id=failed.user_id, code=error.code)
     count("JobsFailed")
+    if error.code in NEVER_TAKEN:
+        logger.error("never taken", job_id=failed.job_id, code=error.code, reason=error.message)
+        count(NOT_TAKEN)
     return Done()
 
 

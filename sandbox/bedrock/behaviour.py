@@ -42,6 +42,8 @@ class Behaviour(_Told):
     """A prompt with one of these words is refused before anything is drawn."""
     refused_images: Words = ("bloodbath", "tắm máu")
     """A prompt with one of these words is drawn, and then the image is refused."""
+    broken_prompts: Words = ()
+    """A prompt with one of these words breaks the model: InternalServerException, each time."""
 
     def rate(self, route: str) -> float:
         """The route's quota, in starts a second."""

@@ -155,6 +155,8 @@ class Simulator:
         if fault is Fault.CLOSE:
             return _Severed(b"")
         order = call.model.wire.read(body, lambda most: self._rng.randint(1, most))
+        if fault is None and _mentions(order.prompt, behaviour.broken_prompts):
+            raise BedrockError(*_ERRORS[Fault.INTERNAL])
         answer = await self._generate(call, behaviour, order, fault)
         if fault is Fault.CUT:
             call.outcome = "failures"

@@ -25,10 +25,10 @@ from tests.contract.backends import Stores, at_once, on_threads, raised
 from tests.contract.test_job_store import balance
 from tests.contract.test_payment_store import begun, paid
 from tests.contract.test_races import kinds, submit
-from tests.fakes import CountedIds, ManualClock, MemoryImages, MemoryQueue
+from tests.fakes import CountedIds, ManualClock, MemoryImages, MemoryLines, MemoryQueue
 from tests.fakes_money import MERCHANT, FakeGateway, api_answer
 from tests.vnpay_by_hand import FAILED, ipn
-from tests.world import CORE_COST
+from tests.world import CORE, CORE_COST
 
 IPNS = 50
 QUERIES = 10
@@ -43,6 +43,8 @@ SETTINGS = SweepSettings(
     vnpay_parameter="/imagify/vnpay",
     jobs_table="Jobs",
     images_bucket="images",
+    routes=(CORE,),
+    routes_table="Routes",
     acts_table="Acts",
     queue_url="queue",
 )
@@ -117,6 +119,7 @@ def sweeper(
         jobs=stores.jobs,
         queue=MemoryQueue(clock),
         images=MemoryImages(),
+        lines=MemoryLines(),
         payments=OnlyOurs(stores.payments, [payment.txn_ref]),
         gateway=gateway,
         now=clock,

@@ -13,7 +13,9 @@ import httpx
 import pytest
 
 from sandbox.clients import client_settings
-from tests.e2e.test_money import audit, imagify, imagify_on_aws
+from tests.e2e import stalling
+from tests.e2e.terminal import imagify, imagify_on_aws
+from tests.e2e.test_money import audit
 from tests.e2e.test_pipeline import WELCOME_CREDITS, balance, follow, submit
 from tests.product import Sandbox
 
@@ -21,9 +23,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 COST = 2
-PROMPT = "a wreck that nobody but its owner reads of"
-LEFT = WELCOME_CREDITS - COST
-"""What a person has after the job that each of these tests begins with."""
 MOVED_SECONDS_MAX = 60
 
 Stall = Callable[[], str]
@@ -36,15 +35,13 @@ def sqs(sandbox: Sandbox) -> SQSClient:
 
 
 @pytest.fixture
-def stall(sandbox: Sandbox, api: httpx.Client, control: httpx.Client) -> Stall:
+def stall(
+    sandbox: Sandbox, api: httpx.Client, others: httpx.Client, control: httpx.Client
+) -> Stall:
     """Makes a job stall, and waits until its message is in the dead-letter queue."""
 
     def make() -> str:
-        # A success first: failures in a row would put the route out of order instead.
-        assert follow(api, submit(api, "a calm day").json()["job_id"])["status"] == "succeeded"
-        control.post("/behaviour", json={"kind": "model_timeout", "calls": 3}).raise_for_status()
-        job_id: str = submit(api, PROMPT).json()["job_id"]
-        assert follow(api, job_id, until="stalled")["status"] == "stalled"
+        job_id = stalling.stall(api, control, others=others)
         deadline = time.monotonic() + MOVED_SECONDS_MAX
         while not listed(sandbox)["jobs"][job_id]["message_in_queue"]:
             assert time.monotonic() < deadline, f"the message of {job_id} is not a dead letter"
@@ -73,12 +70,14 @@ def test_a_stalled_job_is_seen_redriven_once_and_paid_for_once(
     sandbox: Sandbox, api: httpx.Client, stall: Stall
 ) -> None:
     job_id = stall()
-    assert balance(api) == {"available": LEFT - COST, "held": COST}
-    assert job_id in imagify(sandbox, "dlq", "list", "--error", "model_timed_out").stdout
-    assert job_id not in imagify(sandbox, "dlq", "list", "--error", "model_failed").stdout
+    assert balance(api) == {"available": WELCOME_CREDITS - COST, "held": COST}
+    assert job_id in imagify(sandbox, "dlq", "list", "--error", "model_failed").stdout
+    other = imagify(sandbox, "dlq", "list", "--error", "model_timed_out")
+    assert job_id not in other.stdout
+    assert "Nothing is stalled by that; " in other.stderr
     shown = imagify_on_aws(sandbox, "dlq", "show", job_id, "--json")
     assert json.loads(shown.stdout)["credits_held"] == COST
-    assert PROMPT not in shown.stdout
+    assert stalling.BREAKING not in shown.stdout
     tried = imagify(sandbox, "dlq", "redrive", job_id, "--dry-run")
     assert f"{job_id}  would be redriven" in tried.stdout
     assert api.get(f"/jobs/{job_id}").json()["status"] == "stalled"
@@ -92,7 +91,7 @@ def test_a_stalled_job_is_seen_redriven_once_and_paid_for_once(
     assert outcomes[job_id]["messages_deleted"] == 1
     assert results(again) == ["nothing_to_do"]
     assert follow(api, job_id)["status"] == "succeeded"
-    assert balance(api) == {"available": LEFT - COST, "held": 0}
+    assert balance(api) == {"available": WELCOME_CREDITS - COST, "held": 0}
     found = listed(sandbox)
     assert job_id not in found["jobs"]
     assert job_id not in {each["job_id"] for each in found["messages"].values()}
@@ -120,7 +119,7 @@ def test_a_discarded_job_ends_with_its_reason_and_its_credits_given_back(
     job = api.get(f"/jobs/{job_id}").json()
     assert (job["status"], job["charge"]["released"]) == ("failed", COST)
     assert job["error"] == {"code": "discarded", "message": "We are sorry."}
-    assert balance(api) == {"available": LEFT, "held": 0}
+    assert balance(api) == {"available": WELCOME_CREDITS, "held": 0}
     assert job_id not in {each["job_id"] for each in listed(sandbox)["messages"].values()}
     assert audit(sandbox) == []
 
@@ -142,7 +141,7 @@ def test_after_a_purge_two_terminals_redrive_a_job_once(
         "redriven",
     ]
     assert follow(api, job_id)["status"] == "succeeded"
-    assert balance(api) == {"available": LEFT - COST, "held": 0}
+    assert balance(api) == {"available": WELCOME_CREDITS - COST, "held": 0}
     assert audit(sandbox) == []
 
 
@@ -164,7 +163,7 @@ def test_a_redrive_by_the_console_needs_no_other(
     done = imagify(sandbox, "dlq", "redrive", job_id, "--json")
 
     assert (done.returncode, results(done)) == (0, ["nothing_to_do"])
-    assert balance(api) == {"available": LEFT - COST, "held": 0}
+    assert balance(api) == {"available": WELCOME_CREDITS - COST, "held": 0}
     assert audit(sandbox) == []
 
 
@@ -186,7 +185,7 @@ def test_foreign_and_left_over_messages_are_told_apart_and_taken_out(
     tried = imagify(sandbox, *remove, "--dry-run")
     assert foreign in listed(sandbox)["messages"]
     done, again = imagify_on_aws(sandbox, *remove), imagify(sandbox, *remove)
-    swept = imagify(sandbox, "dlq", "redrive", "--all", "--json")
+    swept = imagify(sandbox, "dlq", "tidy", "--json")
 
     assert [results(each, "messages") for each in (tried, done, again)] == [
         ["removed"],

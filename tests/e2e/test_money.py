@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -12,37 +10,13 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.environment import for_aws
-from sandbox.places import REPOSITORY
 from tests.e2e.shop import SMALL_CREDITS, SMALL_VND, Sweep, buy, entries, top_ups, wait_for
+from tests.e2e.terminal import imagify, imagify_on_aws
 from tests.e2e.test_pipeline import WELCOME_CREDITS, balance, follow, submit
 from tests.e2e.vnpay import Vnpay
 from tests.product import Sandbox, SignedIn
 
 COST = 2
-
-
-def imagify(sandbox: Sandbox, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A command on the local run."""
-    return _run(sandbox, os.environ, *arguments)
-
-
-def imagify_on_aws(sandbox: Sandbox, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The same as an operator of a stack on AWS types it; that AWS is the emulator."""
-    where = ("--stack", "Imagify", "--region", sandbox.outputs.HomeRegion)
-    env = for_aws(os.environ, endpoint=sandbox.state.emulator_url)
-    return _run(sandbox, env, *arguments, *where)
-
-
-def _run(sandbox: Sandbox, env: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [REPOSITORY / "bin" / "imagify", *arguments],
-        env={**env, "IMAGIFY_STATE_DIR": str(sandbox.places.home)},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
 
 
 def audit(sandbox: Sandbox) -> list[dict[str, Any]]:

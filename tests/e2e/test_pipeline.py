@@ -14,6 +14,7 @@ import pytest
 from benchmarks.burst import JOBS, burst
 from infra.config import Config
 from sandbox.clients import client_settings
+from tests.e2e.stalling import stall
 from tests.product import MODEL_LATENCY_SECONDS, Sandbox, SignedIn
 
 END_SECONDS_MAX = 90
@@ -117,19 +118,17 @@ def test_a_model_that_fails_twice_is_asked_again(
     assert balance(api) == {"available": WELCOME_CREDITS - 2, "held": 0}
 
 
-def test_a_model_that_keeps_failing_stalls_the_job_visibly(
-    api: httpx.Client, control: httpx.Client, sandbox: Sandbox
+def test_a_job_that_keeps_breaking_its_model_stalls_visibly(
+    api: httpx.Client, others: httpx.Client, control: httpx.Client, sandbox: Sandbox
 ) -> None:
     before = dead_letters(sandbox)
-    # A timeout is not tried again in the same delivery, so this is one for each attempt.
-    control.post("/behaviour", json={"kind": "model_timeout", "calls": 3}).raise_for_status()
 
-    job = follow(api, submit(api, "a wreck").json()["job_id"], until="stalled")
+    job = follow(api, stall(api, control, others=others), until="stalled")
 
     assert (job["status"], job["terminal"], job["error"]["code"]) == (
         "stalled",
         False,
-        "model_timed_out",
+        "model_failed",
     )
     assert balance(api) == {"available": WELCOME_CREDITS - 2, "held": 2}
     deadline = time.monotonic() + END_SECONDS_MAX

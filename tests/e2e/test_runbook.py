@@ -15,7 +15,9 @@ from sandbox.clients import client_settings
 from sandbox.places import REPOSITORY
 from tests.e2e.runbook import Section, sections
 from tests.e2e.shop import buy, wait_for
-from tests.e2e.test_money import COST, audit, bought, imagify
+from tests.e2e.stalling import stall
+from tests.e2e.terminal import imagify
+from tests.e2e.test_money import COST, audit, bought
 from tests.e2e.test_pipeline import follow, submit
 from tests.e2e.vnpay import Vnpay
 from tests.product import Sandbox, SignedIn
@@ -27,24 +29,11 @@ LETTERS_BEGIN = "A job has been queued for long"
 class Night:
     """A night with everything in it that the page is about, and an operator."""
 
-    def __init__(
-        self, sandbox: Sandbox, person: SignedIn, api: httpx.Client, control: httpx.Client
-    ) -> None:
+    def __init__(self, sandbox: Sandbox, person: SignedIn, api: httpx.Client) -> None:
         self._sandbox = sandbox
         self.api = api
-        self._control = control
         self.names = {"EMAIL": person.person.email}
         """What the names in the commands stand for."""
-
-    def stall(self, prompt: str) -> str:
-        """A job whose attempts are used up."""
-        times_out = {"kind": "model_timeout", "calls": 3}
-        self._control.post("/behaviour", json=times_out).raise_for_status()
-        job = follow(self.api, submit(self.api, prompt).json()["job_id"], until="stalled")
-        assert job["status"] == "stalled"
-        # A success, or the next one's failures would be too many in a row.
-        self.draw(f"{prompt}, again")
-        return str(job["job_id"])
 
     def draw(self, prompt: str) -> str:
         """A job that succeeds."""
@@ -100,12 +89,11 @@ def night(
     sandbox: Sandbox,
     new_person: Callable[[], SignedIn],
     open_api: Callable[[SignedIn | None], httpx.Client],
-    control: httpx.Client,
     vnpay: Vnpay,
 ) -> Night:
     """An image, a message that is no job, one payment in review and one that is paid."""
     person = new_person()
-    night = Night(sandbox, person, open_api(person), control)
+    night = Night(sandbox, person, open_api(person))
     night.names["JOB"] = night.draw("a calm")
     night.names["MESSAGE"] = put_by_hand(sandbox)
     night.names["PAYMENT"], night.names["TRANSACTION"] = in_review(sandbox, night.api, vnpay)
@@ -114,19 +102,24 @@ def night(
 
 
 def test_an_operator_does_what_the_page_says_about_each_alarm(
-    sandbox: Sandbox, night: Night
+    sandbox: Sandbox, night: Night, control: httpx.Client, others: httpx.Client
 ) -> None:
-    night.names["JOB"], night.names["OTHER_JOB"] = night.stall("a storm"), night.stall("a wreck")
+    for name in ("JOB", "OTHER_JOB"):
+        night.names[name] = stall(night.api, control, others=others)
     for section in takewhile(lambda each: each.title != LETTERS_BEGIN, sections()):
         said = night.run(section)
         if section.title == "first":
             assert "everything adds up" in said
             assert "stability.stable-image-core-v1:1@us-west-2: in order" in said
         elif section.title == "StalledJobs":
-            assert "model_timed_out" in said
+            assert "model_failed" in said
             assert follow(night.api, night.names["JOB"])["status"] == "succeeded"
         elif section.title == "DeadLetters":
             assert night.names["MESSAGE"] not in imagify(sandbox, "dlq", "list").stdout
+        elif section.title == "ModelAway":
+            assert "The model's service answered InternalServerException." in said
+        elif section.title == "SweepFails":
+            assert "swept" in said
         elif section.title == "MoneyThatDoesNotFitPayments":
             payment = night.api.get(f"/payments/{night.names['PAYMENT']}").json()
             assert (payment["status"], payment["error"]["code"]) == ("failed", "closed")
@@ -138,10 +131,17 @@ def test_an_operator_does_what_the_page_says_about_each_alarm(
 
 
 def test_an_operator_does_what_the_page_says_about_what_people_write(
-    sandbox: Sandbox, night: Night
+    sandbox: Sandbox, night: Night, control: httpx.Client, others: httpx.Client
 ) -> None:
+    stalled = stall(night.api, control, others=others)
     for section in dropwhile(lambda each: each.title != LETTERS_BEGIN, sections()):
-        night.run(section)
+        if section.title == "The dead-letter queue was purged":
+            sqs = boto3.client("sqs", **client_settings(sandbox.state.emulator_url))
+            sqs.purge_queue(QueueUrl=sandbox.outputs.DeadLetterQueueUrl)
+            assert stalled in night.run(section)
+            assert follow(night.api, stalled)["status"] == "succeeded"
+        else:
+            night.run(section)
 
     refunded = night.api.get(f"/payments/{night.names['PAID']}").json()
     assert refunded["status"] in ("refunding", "refunded")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from common.observability import metrics
 from functions.accounts import handler as accounts
 from functions.feed import handler as feed
 from functions.payments import handler as payments
@@ -20,6 +21,7 @@ __all__ = ["api", "calls", "user_id", "world"]
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """A world that the handlers work in, with one signed-in user and two models."""
+    metrics.clear_metrics()  # what use cases counted in other tests is no invocation's
     world = World(routes=(CORE, TITAN))
     world.person()
     for module, services in (

@@ -14,7 +14,7 @@ from functions.payments import handler as payments
 from functions.sweep import handler as sweep
 from tests.fakes_money import FakeGateway
 from tests.handlers.calls import Context, event
-from tests.handlers.test_aws_calls_sweep import JOBS_CALLS
+from tests.handlers.test_aws_calls_sweep import JOBS_CALLS, MODELS_CALLS
 from tests.handlers.wired import call
 from tests.vnpay_by_hand import FAILED, ipn
 from tests.vnpay_signed import signed_query
@@ -103,19 +103,27 @@ def test_the_ledger_is_three_calls(calls: list[str], payment: Payment) -> None:
     assert calls == ["Query", "GetItem", "Query"]
 
 
-def test_a_sweep_is_five_calls_and_five_for_each_payment_with_news(
+def test_a_sweep_is_six_calls_and_four_for_each_payment_with_news(
     calls: list[str], payment: Payment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     wired = replace(wiring.sweep_services(), gateway=FakeGateway())
     monkeypatch.setattr(sweep, "services", lambda: wired)
     context = Context(seconds_left=55)
     assert sweep.handler(event("sweep"), context)["payments_asked"] == 0
-    assert calls == [*JOBS_CALLS, "Query"]
+    assert calls == [*MODELS_CALLS, *JOBS_CALLS, "Query"]
     calls.clear()
     later = replace(wired, now=lambda: payment.expires_at)
     monkeypatch.setattr(sweep, "services", lambda: later)
     assert sweep.handler(event("sweep"), context)["payments_asked"] == 1
-    assert calls == [*JOBS_CALLS, "Query", "GetItem", "PutItem", "GetItem", "TransactWriteItems"]
+    assert calls == [
+        *MODELS_CALLS,
+        *JOBS_CALLS,
+        "Query",
+        "GetItem",
+        "PutItem",
+        "GetItem",
+        "TransactWriteItems",
+    ]
     assert json.loads(see(payment)["body"])["status"] == "paid"
 
 

@@ -18,6 +18,8 @@ from functions.sweep import handler as sweep
 from tests.handlers.calls import Context, event
 from tests.handlers.wired import call
 
+MODELS_CALLS = ["BatchGetItem"]
+"""How the routes are."""
 JOBS_CALLS = [
     "Query",  # who waits too long
     "Query",  # whose lease has lapsed
@@ -77,11 +79,11 @@ def stored(job: Job) -> Job:
     return found
 
 
-def test_a_sweep_with_nothing_to_do_is_a_query_each(
+def test_a_sweep_with_nothing_to_do_is_a_look_each(
     calls: list[str], job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert set(swept(monkeypatch, calls).values()) == {0}
-    assert calls == [*JOBS_CALLS, "Query"]
+    assert calls == [*MODELS_CALLS, *JOBS_CALLS, "Query"]
     assert stored(job) == job
 
 
@@ -91,7 +93,7 @@ def test_a_job_that_waits_too_long_is_three_calls_more(
     later = timedelta(seconds=LOOK_SECONDS)
     assert swept(monkeypatch, calls, after=later)["sent_again"] == 1
     each = ["GetItem", "PutItem", "SendMessage"]
-    assert calls == [JOBS_CALLS[0], *each, *JOBS_CALLS[1:], "Query"]
+    assert calls == [*MODELS_CALLS, JOBS_CALLS[0], *each, *JOBS_CALLS[1:], "Query"]
     assert stored(job).version == job.version + 1
 
 
@@ -102,7 +104,7 @@ def test_a_job_whose_lease_lapsed_is_three_calls_more(
     later = timedelta(seconds=LEASE_SECONDS + 61)
     assert swept(monkeypatch, calls, after=later)["lapsed"] == 1
     each = ["GetItem", "PutItem", "SendMessage"]
-    assert calls == [*JOBS_CALLS[:2], *each, *JOBS_CALLS[2:], "Query"]
+    assert calls == [*MODELS_CALLS, *JOBS_CALLS[:2], *each, *JOBS_CALLS[2:], "Query"]
 
 
 def test_a_job_that_is_given_up_is_four_calls_more(
@@ -111,7 +113,7 @@ def test_a_job_that_is_given_up_is_four_calls_more(
     stalled(job)
     assert swept(monkeypatch, calls, after=WEEK)["given_up"] == 1
     each = ["GetItem", "GetItem", "HeadObject", "TransactWriteItems"]
-    assert calls == [*JOBS_CALLS[:3], *each, JOBS_CALLS[3], "Query"]
+    assert calls == [*MODELS_CALLS, *JOBS_CALLS[:3], *each, JOBS_CALLS[3], "Query"]
     assert stored(job).status is JobStatus.FAILED
 
 
@@ -122,5 +124,5 @@ def test_a_stalled_job_whose_image_is_stored_is_redriven_in_six_calls_more(
     wiring.worker_services().images.put(image_key(job), b"an image", width=1, height=1)
     assert swept(monkeypatch, calls, after=WEEK)["given_up"] == 1
     each = ["GetItem", "GetItem", "HeadObject", "GetItem", "TransactWriteItems", "SendMessage"]
-    assert calls == [*JOBS_CALLS[:3], *each, JOBS_CALLS[3], "Query"]
+    assert calls == [*MODELS_CALLS, *JOBS_CALLS[:3], *each, JOBS_CALLS[3], "Query"]
     assert stored(job).status is JobStatus.QUEUED

@@ -91,6 +91,7 @@ MAY = {
         JOBS: {"dynamodb:GetItem", "dynamodb:PutItem"},
         f"{JOBS}/index/DueIndex": {"dynamodb:Query"},
         "Storage/Acts.Arn": {"dynamodb:PutItem"},
+        ROUTES: {"dynamodb:BatchGetItem"},
         QUEUE: {"sqs:SendMessage"},
         IMAGES: {"s3:GetObject"},
         BUCKET: {"s3:ListBucket"},

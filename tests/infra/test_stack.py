@@ -145,11 +145,13 @@ def test_jobs_that_are_stuck_wake_somebody(aws: Template) -> None:
             alarm["EvaluationPeriods"],
         )
         for path, alarm in aws.of_type("AWS::CloudWatch::Alarm").items()
-        if path in ("Alarms/StalledJobs", "Alarms/ModelAway", "Alarms/JobsNotMended")
+        if path.removeprefix("Alarms/")
+        in ("StalledJobs", "ModelAway", "JobsNotMended", "JobsNotTaken")
     }
     assert watched == {
         "Alarms/StalledJobs": ("StalledJobs", "sweep", "Maximum", 1, 1),
-        "Alarms/ModelAway": ("NoRouteInOrder", "worker", "Sum", 1, 3),
+        "Alarms/ModelAway": ("ModelsAway", "sweep", "Minimum", 1, 3),
+        "Alarms/JobsNotTaken": ("JobsNotTaken", "worker", "Sum", 3, 1),
         "Alarms/JobsNotMended": ("JobsNotMended", "sweep", "Sum", 5, 1),
     }
 

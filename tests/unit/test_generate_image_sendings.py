@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from common.errors import ModelTimedOut
 from common.jobs import JobStatus
 from common.lines import FAILURES_MAX, US, Line
 from common.routes import Route
@@ -100,3 +101,25 @@ def test_an_older_sending_does_not_wait_for_the_one_that_is_worked_on() -> None:
     world.model = Interrupted()
     world.work(second)
     assert during == [0]
+
+
+def test_a_redrive_in_the_queue_waits_whichever_sending_its_message_was_of() -> None:
+    """The console sends the message that stalled it; the job may have been sent again since."""
+    world = World(model=FakeModel(*[ModelTimedOut("No answer.")] * 3))
+    job = world.submitted()
+    first = world.next_message()
+    world.submit()
+    for _attempt in range(3):
+        world.clock.advance(200)
+        world.work(first)
+    assert world.job(job.job_id).status is JobStatus.STALLED
+    world.queue._messages.clear()
+    away(world)
+    world.clock.advance(1)
+    world.queue.send(job.job_id, job.user_id, sending=1)
+
+    world.work_once()
+    assert world.job(job.job_id).status is JobStatus.STALLED
+    assert world.next_message().sending == 2
+    world.clock.advance(AWAY_SECONDS)
+    assert world.work_until_terminal(job.job_id).status is JobStatus.SUCCEEDED

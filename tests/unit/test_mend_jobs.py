@@ -13,7 +13,7 @@ from common.errors import ModelTimedOut, ServiceFailed
 from common.jobs import LAPSED_SECONDS, LOOK_SECONDS, Job, JobStatus, image_key
 from common.routes import Route
 from functions.sweep import mend_jobs as mending
-from functions.sweep.mend_jobs import JOB_SECONDS_MAX, JOBS_MAX, Mended, mend_jobs
+from functions.sweep.mend_jobs import JOBS_MAX, SECONDS_LEFT_MIN, Mended, mend_jobs
 from tests.fakes import MemoryActs, MemoryJobStore, MemoryQueue
 from tests.fakes_model import FakeModel
 from tests.fate import ProcessDied
@@ -314,7 +314,7 @@ def test_a_sweep_stops_when_there_is_no_time_for_another_job(world: World) -> No
     for number in range(4):
         unsent(world, f"key-{number}")
     world.clock.advance(LOOK_SECONDS)
-    left = iter([JOB_SECONDS_MAX + 1, JOB_SECONDS_MAX, JOB_SECONDS_MAX - 0.1, 0])
+    left = iter([SECONDS_LEFT_MIN + 1, SECONDS_LEFT_MIN, SECONDS_LEFT_MIN - 0.1, 0])
     mended = mend_jobs(world.sweep_services(), seconds_left=lambda: next(left))
     assert mended.sent_again == len(world.queue.sent) == 2
     assert world.mend().sent_again == 2
@@ -374,3 +374,14 @@ def test_a_sweep_under_a_slow_worker_costs_no_second_image(world: World) -> None
     assert len(model.calls) == 1
     assert world.kinds() == SETTLED
     world.audit()
+
+
+def test_a_job_that_could_not_be_sent_is_looked_at_by_the_next_sweep(world: World) -> None:
+    job = unsent(world)
+    queue, world.queue = world.queue, FullQueue(world.clock)
+    world.clock.advance(LOOK_SECONDS)
+    assert world.mend() == NOTHING
+    world.queue = queue
+    world.clock.advance(MINUTE)
+    assert world.mend().sent_again == 1
+    assert world.work_until_terminal(job.job_id).status is JobStatus.SUCCEEDED

@@ -97,3 +97,18 @@ def test_each_functions_log_group_is_found_in_the_stack() -> None:
     assert group_of("push", groups) == "p"
     with pytest.raises(NotFound, match="There is no pusch; there is feed, push, worker"):
         group_of("pusch", groups)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "2026-11-01T12:00:00Z 1f2e Task timed out after 55.00 seconds\n\n",
+        "[ERROR] Runtime.ImportModuleError: Unable to import module 'functions.sweep.handler'",
+        "[ERROR] KeyError: 'job_id'\nTraceback (most recent call last):\n  File \"x.py\", line 1",
+        "RequestId: 1f2e Error: Runtime exited with error: signal: killed Runtime.ExitError",
+    ],
+)
+def test_what_lambda_says_of_an_invocation_that_broke_is_an_error(said: str) -> None:
+    (line,) = lines({"message": said, "timestamp": MS}, level="WARNING")
+    assert line.level == "ERROR"
+    assert line.message == " ".join(said.split())

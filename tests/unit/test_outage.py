@@ -60,7 +60,7 @@ class Away(FakeModel):
 
 def away(model: Away, *, hours: float, routes: tuple[Route, ...] = (CORE,)) -> World:
     """A world whose model is away for so long from now on, and one person in it."""
-    world = model.world = World(model=model, routes=routes, active_jobs_max=1000)
+    world = model.world = World(model=model, routes=routes, active_jobs_max=1000, alone=True)
     world.person(available=1000)
     model.until = world.clock() + timedelta(hours=hours)
     return world
@@ -296,7 +296,7 @@ def test_an_outage_costs_its_users_nothing() -> None:
 def test_only_the_route_that_failed_last_says_whether_an_attempt_is_spent() -> None:
     """The first start fails and puts EAST out of order, the others have no image on CORE."""
     model = FakeModel(ModelFailed("It broke."), {"images": []}, {"images": []})
-    world = World(model=model, routes=(EAST, CORE))
+    world = World(model=model, routes=(EAST, CORE), alone=True)
     world.person()
     world.lines._lines[EAST.name] = Line(failures=FAILURES_MAX - 1)
     job = world.submit()
@@ -306,7 +306,7 @@ def test_only_the_route_that_failed_last_says_whether_an_attempt_is_spent() -> N
 
 
 def test_answers_without_an_image_are_failures_of_the_route() -> None:
-    world = World(model=FakeModel(*[{"images": []}] * FAILURES_MAX))
+    world = World(model=FakeModel(*[{"images": []}] * FAILURES_MAX), alone=True)
     job = world.submitted()
     while world.lines.read([CORE])[CORE.name].in_order:
         world.work_once()

@@ -55,7 +55,8 @@ def test_the_last_of_five_failures_says_that_the_route_is_out_of_order() -> None
     lines = MemoryLines()
     worker = Worker(lines)
     said = [worker.pacer.failed(worker.start()) for _time in range(FAILURES_MAX)]
-    assert said == [False] * (FAILURES_MAX - 1) + [True]
+    assert [line.failures for line in said] == [1, 2, 3, 4, 5]
+    assert [line.in_order for line in said] == [True] * (FAILURES_MAX - 1) + [False]
 
 
 def test_a_route_that_fails_is_left_alone_by_all_workers() -> None:
@@ -90,8 +91,9 @@ def test_failures_of_calls_that_began_before_change_nothing() -> None:
     lines = MemoryLines()
     workers = [Worker(lines) for _worker in range(30)]
     slots = [worker.start() for worker in workers]
-    said = [worker.pacer.failed(slot) for worker, slot in zip(workers, slots, strict=True)]
-    assert said == [False] * (FAILURES_MAX - 1) + [True] * 26, "all are told how the route is"
+    told = [worker.pacer.failed(slot) for worker, slot in zip(workers, slots, strict=True)]
+    said = [line.in_order for line in told]
+    assert said == [True] * (FAILURES_MAX - 1) + [False] * 26, "all are told how the route is"
     after = line(lines)
     assert after.failures == FAILURES_MAX
     fifth = workers[FAILURES_MAX - 1].clock.now_us()
@@ -173,7 +175,7 @@ def test_each_probe_that_fails_makes_the_rest_longer(*, throttle: bool) -> None:
         if throttle:
             worker.pacer.throttled(probe)
         else:
-            assert worker.pacer.failed(probe)
+            assert not worker.pacer.failed(probe).in_order
         rests.append(refusal(worker).retry_after_seconds)
     longest = REST_US_MAX / US
     assert rests == pytest.approx([15, 30, 60, longest, longest, longest])
@@ -288,7 +290,8 @@ class Deaf(MemoryLines):
 def test_a_failure_that_cannot_be_told_to_the_others_is_not_taken_for_an_outage() -> None:
     lines = Deaf()
     worker = Worker(lines)
-    assert [worker.pacer.failed(worker.start()) for _time in range(9)] == [False] * 9
+    for _time in range(9):
+        assert worker.pacer.failed(worker.start()) == Line()
 
 
 def test_a_late_failure_says_how_the_route_is_and_writes_nothing() -> None:
@@ -296,7 +299,7 @@ def test_a_late_failure_says_how_the_route_is_and_writes_nothing() -> None:
     worker = Worker(lines)
     slot = worker.start()
     lines._lines[TWO.name] = Line(failures=FAILURES_MAX, retry_us=2 * worker.clock.now_us())
-    assert worker.pacer.failed(slot)
+    assert not worker.pacer.failed(slot).in_order
 
 
 class Busy(MemoryLines):
@@ -315,7 +318,7 @@ class Busy(MemoryLines):
 def test_failures_at_the_same_time_all_count() -> None:
     lines = Busy()
     worker = Worker(lines)
-    assert not worker.pacer.failed(worker.start())
+    assert worker.pacer.failed(worker.start()).in_order
     assert line(lines).failures == 4, "three of others and this one"
 
 
@@ -370,4 +373,20 @@ def test_a_refusal_of_a_probe_mends_its_route() -> None:
     worker = failing(lines)
     worker.clock.advance(REST_SECONDS)
     worker.pacer.refused(worker.pacer.wait(worker.pacer.take([TWO])))
+    assert line(lines).in_order
+
+
+def test_a_probe_that_is_given_back_lets_another_try_at_once() -> None:
+    lines = MemoryLines()
+    worker = failing(lines)
+    worker.clock.advance(REST_SECONDS)
+    worker.pacer.give_back(worker.pacer.take([TWO]))
+    assert not line(lines).probing
+    assert joined(lines, worker).pacer.take([TWO]).probe
+
+
+def test_any_other_slot_that_is_given_back_tells_nobody_anything() -> None:
+    lines = Deaf()
+    worker = Worker(lines)
+    worker.pacer.give_back(worker.pacer.take([TWO]))
     assert line(lines).in_order

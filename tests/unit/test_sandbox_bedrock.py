@@ -250,6 +250,14 @@ def test_stability_refuses_a_prompt_with_a_reason_and_no_images(bench: Bench) ->
     assert (state["refusals"], state["successes"]) == (2, 1)
 
 
+def test_a_prompt_can_break_the_model_each_time_and_no_other_does(bench: Bench) -> None:
+    bench.settings(broken_prompts=["a wreck"])
+    for _time in range(2):
+        error = bench.error(CORE, {"prompt": "A Wreck at sea"})
+        assert error.response["Error"]["Code"] == "InternalServerException"
+        assert bench.invoke(CORE, {"prompt": "a ship at sea"})["images"]
+
+
 def test_titan_refuses_a_prompt_with_an_exception_and_an_image_with_an_error(bench: Bench) -> None:
     bench.settings(private_access=True, refused_prompts=["cấm"], refused_images=["hidden"])
     # The prompt's accents are decomposed, as a Mac types them.
