@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +11,7 @@ import httpx
 import pytest
 
 from sandbox.clients import client_settings
-from tests.e2e import stalling
+from tests.e2e.stalling import BREAKING, leave_stalled
 from tests.e2e.terminal import imagify, imagify_on_aws
 from tests.e2e.test_money import audit
 from tests.e2e.test_pipeline import WELCOME_CREDITS, balance, follow, submit
@@ -23,31 +21,12 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 COST = 2
-MOVED_SECONDS_MAX = 60
-
-Stall = Callable[[], str]
 
 
 @pytest.fixture
 def sqs(sandbox: Sandbox) -> SQSClient:
     client: SQSClient = boto3.client("sqs", **client_settings(sandbox.state.emulator_url))
     return client
-
-
-@pytest.fixture
-def stall(
-    sandbox: Sandbox, api: httpx.Client, others: httpx.Client, control: httpx.Client
-) -> Stall:
-    """Makes a job stall, and waits until its message is in the dead-letter queue."""
-
-    def make() -> str:
-        job_id = stalling.stall(api, control, others=others)
-        deadline = time.monotonic() + MOVED_SECONDS_MAX
-        while not listed(sandbox)["jobs"][job_id]["message_in_queue"]:
-            assert time.monotonic() < deadline, f"the message of {job_id} is not a dead letter"
-        return job_id
-
-    return make
 
 
 def listed(sandbox: Sandbox) -> dict[str, dict[str, Any]]:
@@ -67,9 +46,9 @@ def results(done: Any, kind: str = "jobs") -> list[str]:
 
 
 def test_a_stalled_job_is_seen_redriven_once_and_paid_for_once(
-    sandbox: Sandbox, api: httpx.Client, stall: Stall
+    sandbox: Sandbox, api: httpx.Client
 ) -> None:
-    job_id = stall()
+    job_id = leave_stalled(sandbox, api)
     assert balance(api) == {"available": WELCOME_CREDITS - COST, "held": COST}
     assert job_id in imagify(sandbox, "dlq", "list", "--error", "model_failed").stdout
     other = imagify(sandbox, "dlq", "list", "--error", "model_timed_out")
@@ -77,7 +56,7 @@ def test_a_stalled_job_is_seen_redriven_once_and_paid_for_once(
     assert "Nothing is stalled by that; " in other.stderr
     shown = imagify_on_aws(sandbox, "dlq", "show", job_id, "--json")
     assert json.loads(shown.stdout)["credits_held"] == COST
-    assert stalling.BREAKING not in shown.stdout
+    assert BREAKING not in shown.stdout
     tried = imagify(sandbox, "dlq", "redrive", job_id, "--dry-run")
     assert f"{job_id}  would be redriven" in tried.stdout
     assert api.get(f"/jobs/{job_id}").json()["status"] == "stalled"
@@ -102,9 +81,9 @@ def test_a_stalled_job_is_seen_redriven_once_and_paid_for_once(
 
 
 def test_a_discarded_job_ends_with_its_reason_and_its_credits_given_back(
-    sandbox: Sandbox, api: httpx.Client, stall: Stall
+    sandbox: Sandbox, api: httpx.Client
 ) -> None:
-    job_id = stall()
+    job_id = leave_stalled(sandbox, api)
     shown = imagify(sandbox, "dlq", "show", job_id, "--json").stdout
     (message,) = json.loads(shown)["messages"]
     refused = imagify(sandbox, "dlq", "remove", message["message_id"], "--reason", "x")
@@ -125,9 +104,9 @@ def test_a_discarded_job_ends_with_its_reason_and_its_credits_given_back(
 
 
 def test_after_a_purge_two_terminals_redrive_a_job_once(
-    sandbox: Sandbox, api: httpx.Client, stall: Stall, sqs: SQSClient
+    sandbox: Sandbox, api: httpx.Client, sqs: SQSClient
 ) -> None:
-    job_id = stall()
+    job_id = leave_stalled(sandbox, api)
     sqs.purge_queue(QueueUrl=sandbox.outputs.DeadLetterQueueUrl)
     assert listed(sandbox)["jobs"][job_id]["message_in_queue"] is False
 
@@ -146,9 +125,9 @@ def test_after_a_purge_two_terminals_redrive_a_job_once(
 
 
 def test_a_redrive_by_the_console_needs_no_other(
-    sandbox: Sandbox, api: httpx.Client, stall: Stall, sqs: SQSClient
+    sandbox: Sandbox, api: httpx.Client, sqs: SQSClient
 ) -> None:
-    job_id = stall()
+    job_id = leave_stalled(sandbox, api)
     outputs = sandbox.outputs
     dead = sqs.receive_message(QueueUrl=outputs.DeadLetterQueueUrl, MaxNumberOfMessages=10)
     for message in dead["Messages"]:

@@ -14,7 +14,7 @@ import pytest
 from benchmarks.burst import JOBS, burst
 from infra.config import Config
 from sandbox.clients import client_settings
-from tests.e2e.stalling import stall
+from tests.e2e.stalling import break_until_stalled
 from tests.product import MODEL_LATENCY_SECONDS, Sandbox, SignedIn
 
 END_SECONDS_MAX = 90
@@ -123,7 +123,7 @@ def test_a_job_that_keeps_breaking_its_model_stalls_visibly(
 ) -> None:
     before = dead_letters(sandbox)
 
-    job = follow(api, stall(api, control, others=others), until="stalled")
+    job = follow(api, break_until_stalled(api, control, others=others), until="stalled")
 
     assert (job["status"], job["terminal"], job["error"]["code"]) == (
         "stalled",

@@ -15,7 +15,7 @@ from sandbox.clients import client_settings
 from sandbox.places import REPOSITORY
 from tests.e2e.runbook import Section, sections
 from tests.e2e.shop import buy, wait_for
-from tests.e2e.stalling import stall
+from tests.e2e.stalling import leave_stalled
 from tests.e2e.terminal import imagify
 from tests.e2e.test_money import COST, audit, bought
 from tests.e2e.test_pipeline import follow, submit
@@ -102,10 +102,12 @@ def night(
 
 
 def test_an_operator_does_what_the_page_says_about_each_alarm(
-    sandbox: Sandbox, night: Night, control: httpx.Client, others: httpx.Client
+    sandbox: Sandbox, night: Night, control: httpx.Client
 ) -> None:
+    control.post("/behaviour", json={"kind": "internal", "calls": 1}).raise_for_status()
+    night.draw("after a failure")
     for name in ("JOB", "OTHER_JOB"):
-        night.names[name] = stall(night.api, control, others=others)
+        night.names[name] = leave_stalled(sandbox, night.api)
     for section in takewhile(lambda each: each.title != LETTERS_BEGIN, sections()):
         said = night.run(section)
         if section.title == "first":
@@ -131,9 +133,9 @@ def test_an_operator_does_what_the_page_says_about_each_alarm(
 
 
 def test_an_operator_does_what_the_page_says_about_what_people_write(
-    sandbox: Sandbox, night: Night, control: httpx.Client, others: httpx.Client
+    sandbox: Sandbox, night: Night
 ) -> None:
-    stalled = stall(night.api, control, others=others)
+    stalled = leave_stalled(sandbox, night.api)
     for section in dropwhile(lambda each: each.title != LETTERS_BEGIN, sections()):
         if section.title == "The dead-letter queue was purged":
             sqs = boto3.client("sqs", **client_settings(sandbox.state.emulator_url))
