@@ -193,13 +193,13 @@ class Pacer:
                 if start_us > give_up_us:
                     raise self._too_far(start_us)
                 self._sleep_until(start_us - LEAD_US)
-            elif now_us - start_us >= missed_us(slot):
-                break  # whoever is next has had its turn, however far the line was pushed since
             elif now_us - seen_us <= LEAD_US or late_looks == LATE_LOOKS_MAX:
                 break
             else:
                 late_looks += 1
             seen_us = self._now_us()
+            if seen_us - start_us >= missed_us(slot):
+                break  # whoever is next has had its turn, however far the line was pushed since
             line = self._read([slot.route])[slot.route.name]
             if not (line.in_order or slot.probe):
                 raise self._out_of_order([line])

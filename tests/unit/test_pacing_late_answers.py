@@ -109,3 +109,29 @@ def test_a_slot_whose_turn_is_over_is_not_excused_by_a_later_push() -> None:
     next_us = lines.read([ROUTE])[ROUTE.name].next_us
     pacer.wait(slot)
     assert clock.now_us() >= next_us, "it takes the next slot instead"
+
+
+def test_who_oversleeps_its_turn_is_not_excused_by_a_later_push_either() -> None:
+    clock = ManualClock()
+    lines = SlowLines(clock)
+    lines.pushes_us = []
+    whole_us = interval_us(ROUTE, UNSLOWED)
+    lines.take(ROUTE, earliest_us=clock.now_us(), latest_us=clock.now_us())
+
+    late = [whole_us]
+
+    def sleep(seconds: float) -> None:
+        clock.sleep(seconds)
+        if late:
+            clock.advance(late.pop() / US)
+            lines.push(ROUTE, by_us=whole_us)
+
+    pacer = Pacer(
+        lines,
+        now_us=clock.now_us,
+        sleep=sleep,
+        aside=lambda do: do(),
+        wait_seconds_max=30,
+    )
+    slot = pacer.take([ROUTE])
+    assert pacer.wait(slot).start_us > slot.start_us, "it takes the next slot instead"
