@@ -30,7 +30,7 @@ from common.jobs import Image, Job, JobError, JobStatus, LeaseHeld, NotClaimable
 from common.lines import US, Slot
 from common.models.answers import png_size
 from common.models.catalogue import find
-from common.models.spec import ModelSpec
+from common.models.spec import ModelSpec, Size
 from common.observability import NOT_TAKEN, count, logger, seconds
 from common.retries import model_retrying, redelivery_seconds
 from common.routes import Route, serving
@@ -236,12 +236,11 @@ def _generate(job: Job, plan: _Plan | None, worker: WorkerServices) -> Image:
     if plan is None:
         raise Permanent("No route serves this model any more.", code="model_not_served")
     body = plan.spec.wire.body(job.request, plan.spec.sizes[job.request.aspect_ratio])
-    content = _call_again(plan, body, worker)
-    size = png_size(content)
+    content, size = _call_again(plan, body, worker)
     return worker.images.put(image_key(job), content, width=size.width, height=size.height)
 
 
-def _call_again(plan: _Plan, body: dict[str, object], worker: WorkerServices) -> bytes:
+def _call_again(plan: _Plan, body: dict[str, object], worker: WorkerServices) -> tuple[bytes, Size]:
     """Call the model, up to three times.
 
     A failure before a start that was not to be had is what is raised: the model was reached, so the
@@ -249,7 +248,7 @@ def _call_again(plan: _Plan, body: dict[str, object], worker: WorkerServices) ->
     """
     failures: list[ModelFailed] = []
 
-    def once() -> bytes:
+    def once() -> tuple[bytes, Size]:
         try:
             return _call(plan, body, worker)
         except ModelFailed as error:
@@ -265,7 +264,7 @@ def _call_again(plan: _Plan, body: dict[str, object], worker: WorkerServices) ->
         raise
 
 
-def _call(plan: _Plan, body: dict[str, object], worker: WorkerServices) -> bytes:
+def _call(plan: _Plan, body: dict[str, object], worker: WorkerServices) -> tuple[bytes, Size]:
     if plan.began is not None:
         plan.slot = worker.pacer.take(plan.routes)
     began = plan.began = worker.now()
@@ -279,6 +278,7 @@ def _call(plan: _Plan, body: dict[str, object], worker: WorkerServices) -> bytes
     try:
         answer = worker.models.invoke(plan.slot.route, body, wait=wait)
         content = plan.spec.wire.image(answer)
+        size = png_size(content)
     except (NoFreeSlot, NoRouteInOrder):
         worker.pacer.give_back(plan.slot)
         raise
@@ -298,7 +298,7 @@ def _call(plan: _Plan, body: dict[str, object], worker: WorkerServices) -> bytes
         raise
     worker.pacer.answered(plan.slot)
     seconds("ModelLatency", (worker.now() - began).total_seconds())
-    return content
+    return content, size
 
 
 def _tell(what: str, slot: Slot, error: ImagifyError) -> None:

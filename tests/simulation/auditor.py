@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common.routes import Route
+from tests.fakes import Message
 from tests.simulation.audited_books import Books
 from tests.simulation.audited_money import Money
 from tests.simulation.gateway import Truth
@@ -72,16 +73,21 @@ class Auditor:
         if key in self._images:
             self.violate("image", f"{key} is made and paid for twice")
 
-    def acknowledged(self, job_id: str, *, sending: int | None, has_message: bool) -> None:
+    def acknowledged(self, message: Message, *, has_message: bool) -> None:
         """Check a delivery that was acknowledged: the job is over, or has another message.
 
-        One of an earlier sending may end: whoever sent the job anew has seen to it.
+        One of an earlier sending may end: whoever sent the job anew has seen to it. But nobody has
+        seen to a stalled job that an operator has redriven.
         """
-        job = self.books.jobs[job_id]
-        latest = sending is None or sending == job.sendings
+        job = self.books.jobs[message.job_id]
         status = str(job.status)
-        if latest and status in ("queued", "generating") and not has_message:
-            self.violate("lost", f"{job_id[:8]} is {status}, and its last message acknowledged")
+        latest = message.sending in (None, job.sendings)
+        awaited = latest and status in ("queued", "generating")
+        sent_at = message.sent_at.replace(microsecond=message.sent_at.microsecond // 1000 * 1000)
+        redriven = status == "stalled" and sent_at > job.stalled_at
+        if (awaited or redriven) and not has_message:
+            said = f"{message.job_id[:8]} is {status}, and its last message acknowledged"
+            self.violate("lost", said)
 
     def started(self, route: Route) -> None:
         """Check the pace of a route: each start against the one as many before as fit a second."""

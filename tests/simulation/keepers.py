@@ -60,9 +60,7 @@ class Pollers:
             queue = self._parts.world.sqs
             queue.delete(message.receipt_handle)
             self._parts.auditor.acknowledged(
-                message.job_id,
-                sending=message.sending,
-                has_message=queue.has_message_of(message.job_id),
+                message, has_message=queue.has_message_of(message.job_id)
             )
 
     def _wake(self) -> None:

@@ -17,7 +17,7 @@ from common.routes import Route
 from functions.status.cancel_job import cancel_job
 from functions.worker.generate_image import OUTAGE_SECONDS_MAX
 from tests.fakes import MemoryJobStore
-from tests.fakes_model import FakeModel
+from tests.fakes_model import FakeModel, answer
 from tests.unit.test_stalled import redrive
 from tests.world import CORE, World
 
@@ -27,15 +27,16 @@ FAULTS = {
     "failed": ModelFailed("It broke."),
     "timed out": ModelTimedOut("No answer."),
     "rubbish": None,
+    "no PNG": None,
 }
 
 
 class Away(FakeModel):
     """A model that does not work until it is told to."""
 
-    def __init__(self, fault: Exception | None) -> None:
+    def __init__(self, kind: str) -> None:
         super().__init__()
-        self._fault = fault
+        self._kind = kind
         self.works = False
 
     def invoke(
@@ -44,9 +45,9 @@ class Away(FakeModel):
         drawn = super().invoke(route, body, wait=wait)
         if self.works:
             return drawn
-        if self._fault is None:
-            return {"images": []}
-        raise self._fault
+        if fault := FAULTS[self._kind]:
+            raise fault
+        return answer(b"no image") if self._kind == "no PNG" else {"images": []}
 
 
 def work_for(world: World, hours: float) -> None:
@@ -64,7 +65,7 @@ def work_for(world: World, hours: float) -> None:
 def test_a_lone_job_waits_three_hours_of_outage_out_and_is_made(
     fault: str, routes: tuple[Route, ...], attempts_max: int
 ) -> None:
-    model = Away(FAULTS[fault])
+    model = Away(fault)
     world = World(model=model, routes=routes, attempts_max=attempts_max, alone=True)
     job = world.submitted()
     work_for(world, 3)
@@ -81,14 +82,14 @@ def test_a_lone_job_waits_three_hours_of_outage_out_and_is_made(
 def test_a_job_that_breaks_a_model_which_works_for_others_stalls(
     fault: str, routes: tuple[Route, ...]
 ) -> None:
-    world = World(model=Away(FAULTS[fault]), routes=routes)
+    world = World(model=Away(fault), routes=routes)
     job = world.submitted()
     work_for(world, 0.3)
     assert world.job(job.job_id).status is JobStatus.STALLED
 
 
 def test_after_a_day_a_lone_jobs_failures_are_its_own() -> None:
-    world = World(model=Away(FAULTS["timed out"]), alone=True)
+    world = World(model=Away("timed out"), alone=True)
     job = world.submitted()
     work_for(world, OUTAGE_SECONDS_MAX / 3600 - 1)
     assert world.job(job.job_id).status is JobStatus.QUEUED
@@ -97,7 +98,7 @@ def test_after_a_day_a_lone_jobs_failures_are_its_own() -> None:
 
 
 def test_a_redriven_job_is_judged_by_its_failures_since() -> None:
-    world = World(model=Away(FAULTS["timed out"]))
+    world = World(model=Away("timed out"))
     job = world.submitted()
     work_for(world, 0.3)
     stalled = world.job(job.job_id)
