@@ -56,7 +56,9 @@ class Faults(Fate):
         # An answer that is late is late at the end, when what was asked has long been done.
         back_us = self._duration_us(fault)
         if service == "lines" and self._weather.happens("slow line"):
-            back_us += self._tape.between(30, 3000) * 1000
+            late_ms = self._tape.between(30, 3000)
+            self._note(f"{name}: answered {late_ms} ms late")
+            back_us += late_ms * 1000
         self._schedule.sleep_us(back_us)
         self._die_if(fault == "died after", name)
         if fault == "unanswered":

@@ -79,7 +79,7 @@ class Run:
         )
         self._counted: Counter[str] = Counter()
         self._streams: list[Stream] = []
-        world.models.on_start = auditor.started
+        world.models.on_start = self._started
         world.bucket.on_put = auditor.stored
         world.listeners.on_said = self.parts.heard
         schedule.after_step = self._check
@@ -109,6 +109,10 @@ class Run:
 
     def _note(self, text: str) -> None:
         self.parts.note(text)
+
+    def _started(self, route: Route) -> None:
+        self._note(f"starts {route.name}")
+        self.parts.auditor.started(route)
 
     def people(self) -> None:
         """Everybody who acts."""

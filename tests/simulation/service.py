@@ -50,6 +50,8 @@ FUNCTIONS = {
     "sweep": (sweep, 55),
 }
 """Each function's handler, and how long one invocation may take."""
+LATE_WAKE_MS_MAX = 2500
+"""How late a sleeper may wake: long enough to sleep through its turn."""
 TERMINAL_SECONDS = 600
 """How long an operator waits for one command."""
 
@@ -57,8 +59,11 @@ TERMINAL_SECONDS = 600
 class SimulatedClock(ManualClock):
     """The schedule's time, on a machine that may wake late."""
 
-    def __init__(self, schedule: Schedule, tape: Tape, weather: Weather) -> None:
+    def __init__(
+        self, schedule: Schedule, tape: Tape, weather: Weather, note: Callable[[str], None]
+    ) -> None:
         super().__init__()
+        self._note = note
         self._schedule = schedule
         self._tape = tape
         self._weather = weather
@@ -73,7 +78,9 @@ class SimulatedClock(ManualClock):
     def sleep(self, seconds: float) -> None:
         late_us = 0
         if self._weather.happens("late wake"):
-            late_us = self._tape.between(1, 2500) * 1000
+            late_ms = self._tape.between(1, LATE_WAKE_MS_MAX)
+            self._note(f"is going to wake {late_ms} ms late")
+            late_us = late_ms * 1000
         self._schedule.sleep_us(round(seconds * US) + late_us)
 
 
@@ -118,7 +125,7 @@ class SimulatedWorld(World):
         self.schedule = schedule
         self._note = note
         self.changes = watch(self.tables)
-        self.clock = SimulatedClock(schedule, tape, weather)
+        self.clock = SimulatedClock(schedule, tape, weather, note)
         self.sqs = SimulatedQueue(
             self.clock,
             tape,
