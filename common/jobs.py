@@ -201,13 +201,24 @@ def claim(job: Job, *, lease_id: str, sent_at: datetime, now: datetime, lease_se
     )
 
 
-def requeue(job: Job, *, attempt_spent: bool, now: datetime, error: JobError | None = None) -> Job:
-    """Give a claimed job back; an attempt that says nothing of the job is not spent."""
+def requeue(
+    job: Job,
+    *,
+    attempt_spent: bool,
+    now: datetime,
+    anew: bool = False,
+    error: JobError | None = None,
+) -> Job:
+    """Give a claimed job back; an attempt that says nothing of the job is not spent.
+
+    `anew`: a new message is sent for it, and whatever other ones there are need not wait any more.
+    """
     return _leave(
         job,
         JobStatus.GENERATING,
         JobStatus.QUEUED,
         attempts=job.attempts if attempt_spent else job.attempts - 1,
+        sendings=job.sendings + anew,
         look_at=now + timedelta(seconds=LOOK_SECONDS),
         error=error or job.error,
     )

@@ -171,8 +171,8 @@ def _without_start(
     """There is no slot now: the job stays as it is, or is ended without one."""
     if job.status is JobStatus.GENERATING:
         # Nobody has it any more, and that is what its owner is told.
-        worker.jobs.save(lifecycle.requeue(job, attempt_spent=True, now=worker.now()))
-    elif isinstance(error, NoRouteInOrder) and recall_image(job, worker):
+        return _wait(job, None, delivery, error.retry_after_seconds, worker, attempt_spent=True)
+    if isinstance(error, NoRouteInOrder) and recall_image(job, worker):
         return Done()
     return _later(delivery, error.retry_after_seconds, worker, job=job)
 
@@ -330,15 +330,20 @@ def _retry(claimed: Job, error: JobError, delivery: Delivery, worker: WorkerServ
 
 
 def _wait(
-    claimed: Job,
+    job: Job,
     error: JobError | None,
     delivery: Delivery,
     wait_seconds: float,
     worker: WorkerServices,
+    *,
+    attempt_spent: bool = False,
 ) -> Outcome:
-    """Give the job back with the attempt kept: what happened says nothing of it."""
-    worker.jobs.save(lifecycle.requeue(claimed, attempt_spent=False, now=worker.now(), error=error))
-    return _later(delivery, wait_seconds, worker, job=claimed)
+    """Give the job back and wait in the queue; all other messages of it may end."""
+    requeued = lifecycle.requeue(
+        job, attempt_spent=attempt_spent, now=worker.now(), anew=True, error=error
+    )
+    worker.jobs.save(requeued)
+    return _later(replace(delivery, sending=requeued.sendings), wait_seconds, worker)
 
 
 def _stall(job: Job, error: JobError, delivery: Delivery, worker: WorkerServices) -> Outcome:

@@ -107,7 +107,9 @@ def run(*, first: int, seeds: int, processes: int, mutant: str | None, json: boo
     if failed is None:
         return 0
     assert failed.violation is not None
-    _show(failed.seed, failed.violation, shortened(failed.seed), mutant)
+    sys.stdout.write(f"\nseed {failed.seed}: {failed.violation.kind}: {failed.violation.text}\n")
+    sys.stdout.flush()
+    _show(failed.seed, shortened(failed.seed), mutant)
     return 1
 
 
@@ -153,9 +155,8 @@ def _told(failed: Ran | None) -> dict[str, Any] | None:
     }
 
 
-def _show(seed: int, violation: Violation, short: Outcome, mutant: str | None) -> None:
-    """A failure: what it is, a short way to it, and how to see it again."""
-    sys.stdout.write(f"\nseed {seed}: {violation.kind}: {violation.text}\n")
+def _show(seed: int, short: Outcome, mutant: str | None) -> None:
+    """A short way to a failure, and how to see it again."""
     sys.stdout.write(f"\nthe same, shortened to {len(short.tape)} decisions:\n")
     _write(short.trace[-TRACE_SHOWN:])
     sys.stdout.write(f"{short.violation}\n")

@@ -125,16 +125,18 @@ def test_the_queue_holds_one_message_a_job_after_hours_of_sweeps() -> None:
     assert waiting.total() <= 2 * JOBS, "and one that was sent last may be on its way to it"
 
 
-def test_an_older_message_that_probes_in_vain_does_not_come_again() -> None:
+def test_of_all_messages_of_a_job_only_the_one_that_has_just_tried_in_vain_comes_again() -> None:
     world = away(Away(), hours=24)
     job = world.submit()
     older = world.next_message()
     world.submit()
+    later = world.next_message()
     world.lines._lines[CORE.name] = Line(failures=FAILURES_MAX, retry_us=world.clock.now_us())
     assert world.work(older) == Done()
     assert world.job(job.job_id).status is JobStatus.QUEUED
+    assert world.work(later) == Done()
     (latest,) = world.queue._messages.values()
-    assert latest.sending == world.job(job.job_id).sendings
+    assert latest.sending == world.job(job.job_id).sendings == 3
 
 
 def test_a_model_that_is_away_is_tried_seldom() -> None:
