@@ -61,8 +61,12 @@ def _say(sentence: str) -> None:
 def _help(argv: Sequence[str]) -> str:
     """The command that tells how the one that was typed is used."""
     names = {command.__name__ for command in _COMMANDS}
-    names |= {str(group.info.name) for group in _GROUPS}
-    return " ".join(["imagify", *[word for word in argv[:1] if word in names], "--help"])
+    groups = {
+        str(group.info.name): {each.name for each in group.registered_commands} for group in _GROUPS
+    }
+    typed = [word for word in argv[:1] if word in names or word in groups]
+    typed += [word for word in argv[1:2] if word in groups.get(argv[0], ())]
+    return " ".join(["imagify", *typed, "--help"])
 
 
 def _explain(error: Exception) -> str:

@@ -83,13 +83,13 @@ def say_outcomes(
         return
     for each in outcomes:
         said = f"  {each.said}" if each.said else ""
-        would = dry_run and not each.failed and each.result is not Result.NOTHING
+        would = dry_run and _done(each)
         word = f"would be {each.result}" if would else _word(each.result)
         OUT.print(f"{each.subject}  {word}{said}", markup=False)
     counted = _counted(outcomes)
     if interrupted:
         counted += ". Interrupted: the rest is as it was"
-    if dry_run:
+    if dry_run and any(_done(each) for each in outcomes):
         counted = f"Would be {counted}. Nothing was done"
     ERR.print(f"{counted}.", markup=False)
 
@@ -99,6 +99,11 @@ def exit_code(outcomes: Iterable[Outcome], *, interrupted: bool) -> int:
     if interrupted:
         return 130
     return 1 if any(each.failed for each in outcomes) else 0
+
+
+def _done(outcome: Outcome) -> bool:
+    """Whether something is changed."""
+    return not outcome.failed and outcome.result is not Result.NOTHING
 
 
 def _counted(outcomes: Collection[Outcome]) -> str:

@@ -4,11 +4,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
 from ops.options import Json, Profile, Region, StackName
+
+if TYPE_CHECKING:
+    from ops.log_lines import LogLine
 
 LINES_MAX = 1000
 """More than anybody reads; the latest are shown."""
@@ -36,7 +39,6 @@ def logs(
     """Show what a function has warned of, the oldest first."""
     import json
     from collections import deque
-    from dataclasses import asdict
     from datetime import timedelta
 
     from common.wall_clock import utc_now
@@ -55,7 +57,7 @@ def logs(
     )
     lines = deque(found, maxlen=LINES_MAX)
     if as_json:
-        OUT.out(json.dumps([asdict(line) for line in lines], indent=2, default=str))
+        OUT.out(json.dumps([_facts(line) for line in lines], indent=2, default=str))
         return 0
     for line in lines:
         facts = " ".join(f"{name}={value}" for name, value in line.facts.items())
@@ -67,3 +69,12 @@ def logs(
     if len(lines) == LINES_MAX:
         ERR.print("There may be earlier ones: ask for fewer minutes, or with --about.")
     return 0
+
+
+def _facts(line: LogLine) -> dict[str, Any]:
+    return {
+        "at": line.at.isoformat(timespec="milliseconds"),
+        "level": line.level,
+        "message": line.message,
+        "facts": line.facts,
+    }

@@ -7,7 +7,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Annotated, Any
 
-from typer import Argument, Option, Typer
+from typer import Argument, BadParameter, Option, Typer
 
 from ops.options import DryRun, Json, Profile, Reason, Region, StackName
 
@@ -27,11 +27,20 @@ PAYMENTS = Typer(
 )
 
 
+def _known(status: str | None) -> str | None:
+    from common.payments import PaymentStatus
+
+    if status is not None and status not in set(PaymentStatus):
+        raise BadParameter(f"a payment is {', '.join(PaymentStatus)}")
+    return status
+
+
 @PAYMENTS.command("list")
 def list_payments(
     *,
     status: Annotated[
-        str | None, Option(metavar="S", help="Only these, such as review or refunding.")
+        str | None,
+        Option(metavar="S", callback=_known, help="Only these, such as review or refunding."),
     ] = None,
     as_json: Json = False,
     stack_name: StackName = None,
@@ -40,11 +49,13 @@ def list_payments(
 ) -> int:
     """List all payments, newest first."""
     from ops.stack import Stack, Where
-    from ops.terminal import OUT
+    from ops.terminal import ERR, OUT
 
     stack = Stack(Where(stack=stack_name, region=region, profile=profile))
     found = [each for each in stack.books.payments() if status in (None, each.status)]
     found.sort(key=lambda each: each.created_at, reverse=True)
+    if not found and not as_json:
+        ERR.print(f"There are no payments{f' that are {status}' if status else ''}.")
     if as_json:
         OUT.out(json.dumps([_facts(each) for each in found], indent=2))
         return 0

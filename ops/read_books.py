@@ -73,9 +73,9 @@ class BooksReader:
         users = {user.user_id: user for user in map(_user, self._scan(outputs.UsersTable)) if user}
         tell(f"Reading the ledger of {len(users)} users")
         entries = [entry_from(item) for item in self._scan(outputs.LedgerTable)]
-        tell(f"Reading the jobs ({len(entries)} entries so far)")
+        tell(f"Reading the jobs ({len(entries)} entries are read)")
         jobs = {job.job_id: job for job in map(job_from, self._scan(outputs.JobsTable))}
-        tell(f"Reading the payments ({len(jobs)} jobs so far)")
+        tell(f"Reading the payments ({len(jobs)} jobs are read)")
         payments = {payment.txn_ref: payment for payment in self.payments()}
         tell("Listing the images")
         images = frozenset(self._images(""))

@@ -22,6 +22,8 @@ def main() -> int:
     parser.add_argument("--mutants", action="store_true", help="every mutant, each on its own")
     parser.add_argument("--write", action="store_true", help="with --mutants: note their seeds")
     asked = parser.parse_args()
+    if min(asked.seeds, asked.processes) < 1:
+        parser.error("--seeds and --processes are 1 or more")
     if asked.mutant is not None:
         put_in(mutants()[asked.mutant])
     # As in Lambda; it is read when the product is imported.

@@ -102,9 +102,9 @@ def run(*, first: int, seeds: int, processes: int, mutant: str | None, json: boo
         figures["violation"] = _told(failed)
         sys.stdout.write(json_format.dumps(figures) + "\n")
         return 1 if failed else 0
-    for name, value in figures.items():
-        sys.stdout.write(f"{name:17} {value}\n")
+    _write(_told_figures(figures))
     if failed is None:
+        sys.stdout.write("No promise was broken.\n")
         return 0
     assert failed.violation is not None
     sys.stdout.write(f"\nseed {failed.seed}: {failed.violation.kind}: {failed.violation.text}\n")
@@ -141,8 +141,19 @@ def replay(seed: int, *, trace: bool, json: bool) -> int:
         sys.stdout.write(json_format.dumps(told) + "\n")
     else:
         _write(outcome.trace)
-        sys.stdout.write(f"{outcome.steps} steps, {outcome.jobs} jobs, {violation}\n")
+        said = violation or "no promise was broken"
+        sys.stdout.write(f"{outcome.steps} steps, {outcome.jobs} jobs: {said}\n")
     return 1 if violation else 0
+
+
+def _told_figures(figures: dict[str, Any]) -> Iterator[str]:
+    """The figures for people, a fault a line."""
+    for name, value in figures.items():
+        if isinstance(value, dict):
+            yield name
+            yield from (f"  {kind:20} {number:>10,}" for kind, number in value.items())
+        else:
+            yield f"{name:22} {value:>10,}"
 
 
 def _told(failed: Ran | None) -> dict[str, Any] | None:

@@ -285,3 +285,24 @@ def test_the_script_runs_from_anywhere_and_takes_no_namesakes(tmp_path: Path) ->
     )
 
     assert (done.returncode, done.stderr) == (0, "Nothing is running.\n")
+
+
+@pytest.mark.parametrize(
+    ("command", "tried"),
+    [
+        (["dlq", "discard", "job_1"], "imagify dlq discard --help"),
+        (["dlq", "nothing"], "imagify dlq --help"),
+        (["payments", "show"], "imagify payments show --help"),
+        (["nothing"], "imagify --help"),
+    ],
+)
+def test_a_wrong_command_names_the_help_that_has_what_it_lacks(
+    command: list[str], tried: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(command) == 2
+    assert capsys.readouterr().err.endswith(f"Try: {tried}\n")
+
+
+def test_a_status_that_no_payment_has_is_no_empty_list(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["payments", "list", "--status", "nonsense"]) == 2
+    assert "a payment is pending, paid" in capsys.readouterr().err

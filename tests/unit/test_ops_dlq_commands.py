@@ -54,8 +54,10 @@ def test_nothing_stalled_is_said_and_fine(world: StallingWorld, capsys: Printed)
     assert dlq("list") == 0
     assert capsys.readouterr() == ("", "Nothing is stalled.\n")
     assert facts(capsys, "list") == {"jobs": [], "messages": [], "complete": True}
-    assert dlq("redrive", "--all") == 0
-    assert capsys.readouterr().err == "Nothing to do.\n"
+    for dry in ((), ("--dry-run",)):
+        for command in (("redrive", "--all"), ("tidy",)):
+            assert dlq(*command, *dry) == 0
+            assert capsys.readouterr().err == "Nothing to do.\n"
     assert world.tables.acts == {}
 
 
@@ -281,7 +283,8 @@ def test_wrong_usage_is_told_and_changes_nothing(
     job = world.stalled()
     assert dlq(*arguments) == 2
     out, err = capsys.readouterr()
-    assert (out, err.endswith("Try: imagify dlq --help\n")) == ("", True)
+    command = "" if arguments == ["fly"] else f"{arguments[0]} "
+    assert (out, err.endswith(f"Try: imagify dlq {command}--help\n")) == ("", True)
     assert world.job(job.job_id) == job
 
 
