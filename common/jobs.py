@@ -105,6 +105,8 @@ class Job:
     finished_at: datetime | None = None
     starts_at: datetime | None = None
     """When the model's first call of this attempt starts: the slot that a worker has for it."""
+    not_before: datetime | None = None
+    """Until when it rests after an attempt that failed, if it does."""
     lease_id: str | None = None
     """Whose turn it is: the worker that claimed it last."""
     lease_expires_at: datetime | None = None
@@ -193,6 +195,7 @@ def claim(job: Job, *, lease_id: str, sent_at: datetime, now: datetime, lease_se
         failed_starts=0 if redriven else job.failed_starts,
         started_at=job.started_at or now,
         starts_at=None,
+        not_before=None,
         lease_id=lease_id,
         lease_expires_at=now + timedelta(seconds=lease_seconds),
         stalled_message_id=None,
@@ -206,10 +209,11 @@ def requeue(
     *,
     attempt_spent: bool,
     now: datetime,
+    rest_seconds: float,
     anew: bool = False,
     error: JobError | None = None,
 ) -> Job:
-    """Give a claimed job back; an attempt that says nothing of the job is not spent.
+    """Give a claimed job back to rest; an attempt that says nothing of it is not spent.
 
     `anew`: a new message is sent for it, and whatever other ones there are need not wait any more.
     """
@@ -219,6 +223,7 @@ def requeue(
         JobStatus.QUEUED,
         attempts=job.attempts if attempt_spent else job.attempts - 1,
         sendings=job.sendings + anew,
+        not_before=now + timedelta(seconds=rest_seconds),
         look_at=now + timedelta(seconds=LOOK_SECONDS),
         error=error or job.error,
     )
@@ -329,6 +334,7 @@ def _leave(job: Job, before: JobStatus, status: JobStatus, **changes: Any) -> Jo
         raise ValueError(f"{job.job_id} is {job.status}, so it cannot become {status}")
     left = {
         "starts_at": None,
+        "not_before": None,
         "lease_id": None,
         "lease_expires_at": None,
         "stalled_message_id": None,

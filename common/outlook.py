@@ -114,6 +114,10 @@ class Forecaster:
             now=self._now(),
             workers=worker_concurrency(self._routes),
         )
+        if job.not_before is not None:
+            rest_seconds = (job.not_before - self._now()).total_seconds()
+            call_seconds = _latency(in_order, read.lines).p50_seconds
+            eta_seconds = max(eta_seconds, rest_seconds + call_seconds)
         return InLine(ahead + _given_away(in_order, read.lines, self._now()) + 1, eta_seconds)
 
     def _fresh(self, job: Job, routes: Sequence[Route]) -> _Read:

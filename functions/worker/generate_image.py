@@ -323,10 +323,14 @@ def _fail(claimed: Job, error: JobError, worker: WorkerServices) -> Outcome:
 def _retry(claimed: Job, error: JobError, delivery: Delivery, worker: WorkerServices) -> Outcome:
     if claimed.attempts >= worker.settings.attempts_max:
         return _stall(claimed, error, delivery, worker)
-    worker.jobs.save(lifecycle.requeue(claimed, attempt_spent=True, now=worker.now(), error=error))
+    rest_seconds = redelivery_seconds(claimed.attempts)
+    requeued = lifecycle.requeue(
+        claimed, attempt_spent=True, now=worker.now(), rest_seconds=rest_seconds, error=error
+    )
+    worker.jobs.save(requeued)
     logger.warning("attempt failed", job_id=claimed.job_id, code=error.code)
     count("AttemptsFailed")
-    return Again(redelivery_seconds(claimed.attempts))
+    return Again(rest_seconds)
 
 
 def _wait(
@@ -340,7 +344,12 @@ def _wait(
 ) -> Outcome:
     """Give the job back and wait in the queue; all other messages of it may end."""
     requeued = lifecycle.requeue(
-        job, attempt_spent=attempt_spent, now=worker.now(), anew=True, error=error
+        job,
+        attempt_spent=attempt_spent,
+        now=worker.now(),
+        rest_seconds=wait_seconds,
+        anew=True,
+        error=error,
     )
     worker.jobs.save(requeued)
     return _later(replace(delivery, sending=requeued.sendings), wait_seconds, worker)

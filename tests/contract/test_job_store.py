@@ -148,7 +148,7 @@ def test_every_state_reads_back_as_it_was_written(stores: Stores, fresh: Fresh) 
     running = claimed(job)
     stalled = jobs.stall(running, error=ERROR, message_id="message", now=START)
     redriven = claimed(stalled, sent_at=LATER)
-    waiting = jobs.requeue(redriven, attempt_spent=True, now=LATER, error=ERROR)
+    waiting = jobs.requeue(redriven, attempt_spent=True, now=LATER, rest_seconds=5, error=ERROR)
     again = claimed(waiting)
     done = jobs.succeed(again, image=IMAGE, now=LATER)
     for version in (running, stalled, redriven, waiting, again, done):
@@ -160,7 +160,7 @@ def test_save_goes_over_the_version_before_and_no_other(stores: Stores, fresh: F
     job = a_job(user_with(stores, fresh("ann"), available=10))
     open_job(stores, job)
     running = claimed(job)
-    skipping = claimed(jobs.requeue(running, attempt_spent=True, now=LATER))
+    skipping = claimed(jobs.requeue(running, attempt_spent=True, now=LATER, rest_seconds=5))
     with pytest.raises(StaleWrite):
         stores.jobs.save(skipping)
     stores.jobs.save(running)

@@ -106,7 +106,9 @@ def test_a_job_leaves_when_a_worker_has_it_and_comes_back_to_its_own_place(
     taken = claimed(first)
     stores.jobs.save(taken)
     assert stores.jobs.waiting(model).places == (place(second),)
-    stores.jobs.save(lifecycle.requeue(taken, attempt_spent=True, now=LATER, error=ERROR))
+    stores.jobs.save(
+        lifecycle.requeue(taken, attempt_spent=True, now=LATER, rest_seconds=5, error=ERROR)
+    )
     assert stores.jobs.waiting(model).places == (place(first), place(second))
 
 

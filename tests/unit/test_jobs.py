@@ -76,9 +76,12 @@ TRANSITIONS: dict[str, tuple[Callable[[Job], Job], JobStatus]] = {
         lambda job: claimed(job, now=NOW + timedelta(seconds=LEASE_SECONDS)),
         JobStatus.GENERATING,
     ),
-    "requeue": (lambda job: jobs.requeue(job, attempt_spent=True, now=NOW), JobStatus.QUEUED),
+    "requeue": (
+        lambda job: jobs.requeue(job, attempt_spent=True, now=NOW, rest_seconds=5),
+        JobStatus.QUEUED,
+    ),
     "requeue unspent": (
-        lambda job: jobs.requeue(job, attempt_spent=False, now=NOW),
+        lambda job: jobs.requeue(job, attempt_spent=False, now=NOW, rest_seconds=5),
         JobStatus.QUEUED,
     ),
     "succeed": (lambda job: jobs.succeed(job, image=IMAGE, now=LATER), JobStatus.SUCCEEDED),
@@ -142,7 +145,9 @@ def test_a_claim_counts_the_attempt_and_leases_the_job() -> None:
 
 
 def test_a_later_attempt_keeps_when_the_first_began() -> None:
-    again = claimed(jobs.requeue(claimed(QUEUED, now=NOW), attempt_spent=True, now=NOW))
+    again = claimed(
+        jobs.requeue(claimed(QUEUED, now=NOW), attempt_spent=True, now=NOW, rest_seconds=5)
+    )
     assert (again.attempts, again.started_at) == (2, NOW)
 
 
@@ -174,18 +179,20 @@ def test_only_a_message_sent_after_the_stall_redrives_a_job() -> None:
 
 
 def test_an_attempt_that_was_not_spent_is_given_back() -> None:
-    assert jobs.requeue(GENERATING, attempt_spent=False, now=NOW).attempts == 0
-    assert jobs.requeue(GENERATING, attempt_spent=True, now=NOW).attempts == 1
+    assert jobs.requeue(GENERATING, attempt_spent=False, now=NOW, rest_seconds=5).attempts == 0
+    assert jobs.requeue(GENERATING, attempt_spent=True, now=NOW, rest_seconds=5).attempts == 1
 
 
 def test_a_requeue_keeps_the_last_known_error() -> None:
-    first = jobs.requeue(GENERATING, attempt_spent=True, now=NOW, error=ERROR)
+    first = jobs.requeue(GENERATING, attempt_spent=True, now=NOW, rest_seconds=5, error=ERROR)
     assert first.error == ERROR
-    assert jobs.requeue(claimed(first), attempt_spent=False, now=NOW).error == ERROR
+    assert jobs.requeue(claimed(first), attempt_spent=False, now=NOW, rest_seconds=5).error == ERROR
 
 
 def test_success_forgets_the_errors_on_the_way() -> None:
-    job = claimed(jobs.requeue(GENERATING, attempt_spent=True, now=NOW, error=ERROR))
+    job = claimed(
+        jobs.requeue(GENERATING, attempt_spent=True, now=NOW, rest_seconds=5, error=ERROR)
+    )
     done = jobs.succeed(job, image=IMAGE, now=LATER)
     assert (done.error, done.image, done.finished_at) == (None, IMAGE, LATER)
 
@@ -217,7 +224,7 @@ def test_a_job_is_looked_at_when_its_time_is_up() -> None:
     assert taken.lease_expires_at is not None
     assert taken.look_at == taken.lease_expires_at + timedelta(seconds=LAPSED_SECONDS)
     soon = LATER + timedelta(seconds=LOOK_SECONDS)
-    assert jobs.requeue(GENERATING, attempt_spent=True, now=LATER).look_at == soon
+    assert jobs.requeue(GENERATING, attempt_spent=True, now=LATER, rest_seconds=5).look_at == soon
     assert jobs.redrive(JOBS[JobStatus.STALLED], now=LATER).look_at == soon
     stalled = jobs.stall(GENERATING, error=ERROR, message_id="m", now=LATER)
     assert stalled.look_at == stalled.stalled_at == LATER

@@ -334,3 +334,13 @@ def test_starts_that_are_given_away_and_still_to_come_are_ahead_too() -> None:
     here.lines.take(CORE, earliest_us=here.clock.now_us(), latest_us=2**62)
     here.forecaster = here.made()
     assert here.in_line(job).position == 1, "that start comes this very moment"
+
+
+@pytest.mark.parametrize(
+    ("rest", "due"), [(25, 25 + USUAL), (0, READY + USUAL), (-9, READY + USUAL)]
+)
+def test_a_job_that_rests_after_a_failure_is_not_due_before_its_rest_is_over(
+    rest: float, due: float
+) -> None:
+    job = replace(a_job("a"), not_before=START + timedelta(seconds=rest))
+    assert Here(job).in_line(job).eta_seconds == pytest.approx(due)
