@@ -177,9 +177,7 @@ def sweep_services() -> SweepServices:
         jobs=_jobs(settings, acts_table=settings.acts_table),
         queue=SqsJobQueue(clients.sqs(settings.home_region), queue_url=settings.queue_url),
         images=_images(settings),
-        lines=DynamoLines(
-            clients.dynamodb(settings.home_region), routes_table=settings.routes_table
-        ),
+        lines=_lines(settings),
         payments=_payments(settings),
         gateway=HttpGateway(_merchant(settings)),
         now=utc_now,
@@ -195,7 +193,6 @@ def worker_services() -> WorkerServices:
         route.region: clients.bedrock_runtime(route.region, settings.model_read_seconds)
         for route in settings.routes
     }
-    lines = DynamoLines(clients.dynamodb(settings.home_region), routes_table=settings.routes_table)
     return WorkerServices(
         settings=settings,
         jobs=_jobs(settings),
@@ -203,7 +200,7 @@ def worker_services() -> WorkerServices:
         images=_images(settings),
         models=BedrockModels(bedrock),
         pacer=Pacer(
-            lines,
+            _lines(settings),
             now_us=now_us,
             sleep=time.sleep,
             aside=aside,
@@ -225,15 +222,20 @@ def _jobs(settings: JobSettings, *, acts_table: str | None = None) -> DynamoJobS
     )
 
 
+def _lines(settings: OutlookSettings | SweepSettings | WorkerSettings) -> DynamoLines:
+    return DynamoLines(clients.dynamodb(settings.home_region), routes_table=settings.routes_table)
+
+
 def _images(settings: JobSettings) -> S3ImageStore:
     return S3ImageStore(clients.s3(settings.home_region), bucket=settings.images_bucket)
 
 
 def _snapshots(settings: OutlookSettings) -> Snapshots:
-    lines = DynamoLines(clients.dynamodb(settings.home_region), routes_table=settings.routes_table)
     return Snapshots(
         images=_images(settings),
-        forecaster=Forecaster(lines, _jobs(settings), routes=settings.routes, now=utc_now),
+        forecaster=Forecaster(
+            _lines(settings), _jobs(settings), routes=settings.routes, now=utc_now
+        ),
         image_url_seconds=settings.image_url_seconds,
         now=utc_now,
     )
