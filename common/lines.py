@@ -99,11 +99,15 @@ class Slot:
     """Whether it is to find out if a route that was out of order works again."""
 
 
-class LineStore(Protocol):
-    """The lines, shared by all workers; each method is one atomic step."""
+class LineReader(Protocol):
+    """Reads the routes' lines."""
 
     def read(self, routes: Sequence[Route]) -> Mapping[str, Line]:
         """Each route's line by the route's name; fresh where nobody has used it yet."""
+
+
+class LineStore(LineReader, Protocol):
+    """The lines, shared by all workers; each method is one atomic step."""
 
     def take(self, route: Route, *, earliest_us: int, latest_us: int) -> Slot | Line:
         """Take the next slot of a route that is in order, unless it is after `latest_us`.

@@ -11,12 +11,11 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from common.errors import ServiceFailed
 from common.jobs import Job, JobStatus
 from common.latency import Latency, observed
-from common.lines import US, Line, interval_us
+from common.lines import US, Line, LineReader, interval_us
 from common.observability import logger
 from common.pacing import READY_US
 from common.ports import Place, WaitingReader
@@ -48,13 +47,6 @@ class Underway:
 
 Outlook = InLine | Underway | None
 """None for a job that nobody works on or waits for, and where it is not known."""
-
-
-class LineReader(Protocol):
-    """Reads the routes' lines."""
-
-    def read(self, routes: Sequence[Route]) -> Mapping[str, Line]:
-        """Each route's line by the route's name."""
 
 
 @dataclass(frozen=True, slots=True)

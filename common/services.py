@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.changes import Change
-from common.outlook import LineReader
+from common.lines import LineReader
 from common.pacing import Pacer
 from common.ports import (
     ActiveLister,

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from common.aws.errors import service_errors
 from common.jobs import JobStatus
-from common.lines import US, Line, interval_us
-from common.outlook import LineReader
+from common.lines import US, Line, LineReader, interval_us
 from common.routes import Route
 
 if TYPE_CHECKING:
