@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, BadParameter, Option, Typer
 
-from ops.options import DryRun, Json, Profile, Reason, Region, StackName
+from ops.options import DryRun, Json, Profile, Reason, Region, StackName, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,12 +19,6 @@ if TYPE_CHECKING:
 
 RATE_MAX = 100
 """Jobs redriven in a second at most."""
-
-
-def _said(reason: str | None) -> str | None:
-    if reason is not None and not reason.strip():
-        raise BadParameter("say why")
-    return reason
 
 
 ErrorCode = Annotated[
@@ -94,7 +88,7 @@ def redrive(
     rate: Annotated[int, Option(metavar="N", min=1, max=RATE_MAX, help="Jobs a second.")] = 10,
     reason: Annotated[
         str | None,
-        Option(metavar="WHY", callback=_said, help=r"Kept.  \[default: how they were chosen]"),
+        Option(metavar="WHY", callback=said, help=r"Kept.  \[default: how they were chosen]"),
     ] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
@@ -170,7 +164,7 @@ def remove(
         list[str], Argument(metavar="MESSAGE_ID", help="Messages in the dead-letter queue.")
     ],
     *,
-    reason: Annotated[str, Option(metavar="WHY", callback=_said, help="Why; kept.")],
+    reason: Annotated[str, Option(metavar="WHY", callback=said, help="Why; kept.")],
     dry_run: DryRun = False,
     as_json: Json = False,
     stack_name: StackName = None,

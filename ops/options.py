@@ -7,8 +7,9 @@ from typing import Annotated
 from typer import BadParameter, Option
 
 
-def _said(reason: str) -> str:
-    if not reason.strip():
+def said(reason: str | None) -> str | None:
+    """A reason that says something, or none; raises BadParameter."""
+    if reason is not None and not reason.strip():
         raise BadParameter("say why")
     return reason
 
@@ -19,7 +20,7 @@ Reason = Annotated[
     str,
     Option(
         metavar="WHY",
-        callback=_said,
+        callback=said,
         help="Why; kept, and shown to the customer.",
     ),
 ]
