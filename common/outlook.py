@@ -20,7 +20,6 @@ from common.observability import logger
 from common.pacing import READY_US
 from common.ports import Place, WaitingReader
 from common.routes import Route, serving
-from common.sizing import worker_concurrency
 
 FRESH_SECONDS = 0.25
 """How long what was read is used again: a page of jobs, or a crowd of pollers, reads it once."""
@@ -69,11 +68,13 @@ class Forecaster:
         waiting: WaitingReader,
         *,
         routes: Sequence[Route],
+        workers: int,
         now: Callable[[], datetime],
     ) -> None:
         self._lines = lines
         self._waiting = waiting
         self._routes = routes
+        self._workers = workers
         self._now = now
         self._read: dict[str, _Read] = {}
 
@@ -104,7 +105,7 @@ class Forecaster:
             routes=in_order,
             lines=read.lines,
             now=self._now(),
-            workers=worker_concurrency(self._routes),
+            workers=self._workers,
         )
         if job.not_before is not None:
             rest_seconds = (job.not_before - self._now()).total_seconds()

@@ -80,6 +80,8 @@ class OutlookSettings(RoutedSettings):
 
     routes_table: Text
     """The pacing lines, an item a route."""
+    workers: Count
+    """How many jobs are worked on at once, at most."""
     image_url_seconds: Count = 900
     """How long a signed image URL works."""
 

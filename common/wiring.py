@@ -234,7 +234,11 @@ def _snapshots(settings: OutlookSettings) -> Snapshots:
     return Snapshots(
         images=_images(settings),
         forecaster=Forecaster(
-            _lines(settings), _jobs(settings), routes=settings.routes, now=utc_now
+            _lines(settings),
+            _jobs(settings),
+            routes=settings.routes,
+            workers=settings.workers,
+            now=utc_now,
         ),
         image_url_seconds=settings.image_url_seconds,
         now=utc_now,

@@ -11,11 +11,10 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
+from common.config import Config
 from common.observability import NOT_TAKEN, TO_REVIEW
 from infra.api import Api
-from infra.config import Config
 from infra.feed import PUSH_AGE_SECONDS, Feed
-from infra.function import METRICS_NAMESPACE
 from infra.queue import JobsQueue
 
 PUSH_LATE_MS = PUSH_AGE_SECONDS * 1000
@@ -37,6 +36,7 @@ class Alarms(Construct):
         sweep: lambda_.Function,
     ) -> None:
         super().__init__(scope, construct_id)
+        self._namespace = config.stack_name
         self._topic = self._mail(config.alarm_email) if config.alarm_email else None
         self._watch_jobs(config, queue, api)
         self._watch_money()
@@ -55,20 +55,20 @@ class Alarms(Construct):
         self._alarm(
             "StalledJobs",
             "Jobs have stalled, their credits held: `imagify dlq list`, then redrive or discard.",
-            _counted("sweep", "StalledJobs", statistic="Maximum"),
+            self._counted("sweep", "StalledJobs", statistic="Maximum"),
             threshold=1,
         )
         self._alarm(
             "ModelAway",
             "No route of a model has worked for a quarter of an hour; jobs wait: `imagify status`.",
-            _counted("sweep", "ModelsAway", statistic="Minimum"),
+            self._counted("sweep", "ModelsAway", statistic="Minimum"),
             threshold=1,
             periods=3,
         )
         self._alarm(
             "JobsNotTaken",
             "A model takes no job: its access, its end of life or the routes in cdk.json.",
-            _counted("worker", NOT_TAKEN),
+            self._counted("worker", NOT_TAKEN),
             threshold=3,
         )
         self._alarm(
@@ -92,19 +92,19 @@ class Alarms(Construct):
                 f"MoneyThatDoesNotFit{service.title()}",
                 "Money came that is not booked, or a refund does not end: `imagify payments list` "
                 "with --status review or refunding names them, confirm or close decides them.",
-                _counted(service, TO_REVIEW),
+                self._counted(service, TO_REVIEW),
                 threshold=1,
             )
         self._alarm(
             "NotificationsFail",
             "VNPAY's word on payments is not booked: read payments' logs; the sweep asks later.",
-            _counted("payments", "NotificationsFailed"),
+            self._counted("payments", "NotificationsFailed"),
             threshold=1,
         )
         self._alarm(
             "PaymentsNotHealed",
             "VNPAY does not answer questions about payments: read the logs of the sweep.",
-            _counted("sweep", "PaymentsNotHealed"),
+            self._counted("sweep", "PaymentsNotHealed"),
             threshold=5,
         )
 
@@ -126,13 +126,13 @@ class Alarms(Construct):
         self._alarm(
             "SweepErrors",
             "The sweep met something unexpected, and went on with the rest: read its logs.",
-            _counted("sweep", "UnexpectedErrors"),
+            self._counted("sweep", "UnexpectedErrors"),
             threshold=1,
         )
         self._alarm(
             "JobsNotMended",
             "Jobs without a message or a worker are not sent again: read the sweep's logs.",
-            _counted("sweep", "JobsNotMended"),
+            self._counted("sweep", "JobsNotMended"),
             threshold=5,
         )
         self._alarm(
@@ -177,13 +177,12 @@ class Alarms(Construct):
         if self._topic is not None:
             alarm.add_alarm_action(actions.SnsAction(self._topic))
 
-
-def _counted(service: str, name: str, *, statistic: str = "Sum") -> cloudwatch.Metric:
-    """What a function has counted of that, in five minutes."""
-    return cloudwatch.Metric(
-        namespace=METRICS_NAMESPACE,
-        metric_name=name,
-        dimensions_map={"service": service},
-        period=Duration.minutes(5),
-        statistic=statistic,
-    )
+    def _counted(self, service: str, name: str, *, statistic: str = "Sum") -> cloudwatch.Metric:
+        """What a function has counted of that, in five minutes."""
+        return cloudwatch.Metric(
+            namespace=self._namespace,
+            metric_name=name,
+            dimensions_map={"service": service},
+            period=Duration.minutes(5),
+            statistic=statistic,
+        )

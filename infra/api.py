@@ -14,8 +14,8 @@ from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from common.config import Config
 from infra.accounts import Accounts
-from infra.config import Config
 from infra.functions import Functions
 from infra.logs import log_group
 from infra.nag import accept

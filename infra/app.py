@@ -1,8 +1,4 @@
-"""The CDK app: `cdk synth` and `cdk deploy` run this.
-
-Context: `imagify` (see `infra.config`), and `sandbox`, the name of the local run's bucket for
-assets (see `infra.stack` for what it changes).
-"""
+"""The CDK app, which `cdk synth` and `cdk deploy` run; `infra.context` reads what they are told."""
 
 from __future__ import annotations
 
@@ -12,8 +8,9 @@ import sys
 from aws_cdk import App, Validations
 from cdk_nag import AwsSolutionsChecks
 
+from common.config import ConfigError
 from infra import packaging
-from infra.config import ConfigError, load, sandbox_assets
+from infra.context import load, sandbox_assets
 from infra.stack import ImagifyStack
 
 

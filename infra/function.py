@@ -18,15 +18,14 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from common.config import Config
 from common.routes import ROUTES
 from common.settings import WAITING_INDEX, Settings
-from infra.config import Config
 from infra.logs import log_group
 from infra.nag import accept
 from infra.queue import JobsQueue
 from infra.storage import IMAGES, Storage
 
-METRICS_NAMESPACE = "Imagify"
 API_TIMEOUT_SECONDS = 15
 API_MEMORY_MIB = 1024
 """Processor time comes with memory, and somebody waits for these."""
@@ -75,6 +74,7 @@ class FunctionMaker:
             **self.job_values(),
             "routes_table": self._storage.routes.table_name,
             "image_url_seconds": str(self._config.image_url_seconds),
+            "workers": str(self._config.workers),
         }
 
     def allow_outlook(self, role: iam.Role) -> None:
@@ -131,12 +131,14 @@ class FunctionMaker:
             environment={
                 **environment(settings, values),
                 "POWERTOOLS_SERVICE_NAME": name.lower(),
-                "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
+                "POWERTOOLS_METRICS_NAMESPACE": self._config.stack_name,
                 "POWERTOOLS_LOG_LEVEL": "INFO",
             },
             memory_size=memory_mib,
             timeout=Duration.seconds(timeout_seconds),
-            reserved_concurrent_executions=reserved_concurrency,
+            reserved_concurrent_executions=reserved_concurrency
+            if self._config.reserve_concurrency
+            else None,
             recursive_loop=recursive_loop,
             tracing=lambda_.Tracing.ACTIVE,
             log_group=logs,

@@ -22,7 +22,7 @@ from common.settings import (
     SweepSettings,
     WorkerSettings,
 )
-from common.sizing import TIMEOUTS, worker_concurrency
+from common.sizing import TIMEOUTS
 from infra.function import FunctionMaker, Parts, allow, allow_index, allow_items
 
 LONG_POLL_TIMEOUT_SECONDS = WAIT_SECONDS_MAX + 8
@@ -91,7 +91,7 @@ class Functions(Construct):
             for route in config.routes
         ]
         allow(role, models, "bedrock:InvokeModel")
-        concurrency = worker_concurrency(config.routes)
+        concurrency = config.workers
         worker = self._maker.function(
             "Worker",
             role,

@@ -6,7 +6,7 @@ from aws_cdk import RemovalPolicy
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from infra.config import LogRetentionDays
+from common.config import LogRetentionDays
 
 RETENTION: dict[LogRetentionDays, logs.RetentionDays] = {
     7: logs.RetentionDays.ONE_WEEK,

@@ -6,11 +6,11 @@ from aws_cdk import CfnOutput, CliCredentialsStackSynthesizer, Environment, Stac
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from common.config import Config
 from common.routes import ROUTES
 from infra.accounts import Accounts
 from infra.alarms import Alarms
 from infra.api import Api
-from infra.config import Config
 from infra.feed import Feed
 from infra.function import Parts
 from infra.functions import Functions
@@ -19,7 +19,8 @@ from infra.queue import JobsQueue
 from infra.storage import Storage
 from infra.sweep import SweepSchedule
 
-STACK_NAME = "Imagify"
+CONSTRUCT_ID = "Imagify"
+"""The root of what the constructs are called, in every stage."""
 
 
 class ImagifyStack(Stack):
@@ -47,7 +48,8 @@ class ImagifyStack(Stack):
         on_aws = sandbox_assets is None
         super().__init__(
             scope,
-            STACK_NAME,
+            CONSTRUCT_ID,
+            stack_name=config.stack_name,
             description="Imagify: image generation, paid for by the image",
             env=Environment(account=account, region=config.home_region),
             synthesizer=None

@@ -20,6 +20,7 @@ from common.aws.dynamo_users import DynamoUserStore
 from common.aws.s3_images import S3ImageStore
 from common.aws.sqs_queue import SqsJobQueue
 from common.aws.ssm_merchant import SsmMerchant
+from common.config import Config
 from common.routes import ROUTES, Route
 from common.vnpay_gateway import HttpGateway
 from common.wall_clock import utc_now
@@ -40,10 +41,6 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_sts import STSClient
-
-
-LOCAL_STACK = "Imagify"
-"""What the stack of a local run is called, which is `infra.stack.STACK_NAME`."""
 
 
 class StackError(SandboxError):
@@ -76,7 +73,7 @@ class Stack:
         assert state.outputs is not None
         self.name = "the local run"
         self.local: State | None = state
-        self.stack_name = LOCAL_STACK
+        self.stack_name = Config().stack_name
         self.outputs = state.outputs
         self._session = boto3.session.Session()
         self._settings: dict[str, Any] = dict(client_settings(state.emulator_url))

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from common.models.catalogue import DEFAULT_MODEL, find
+from common.config import CDK_JSON, USUAL_STAGE, ConfigError, parse, read_settings, settings_of
+from common.models.catalogue import find
 from common.routes import ROUTES, Route
 from sandbox.environment import HOME_REGION
 from sandbox.errors import SandboxError
-from sandbox.places import REPOSITORY
 
-CDK_JSON = REPOSITORY / "cdk.json"
-USUAL_ROUTES: tuple[Route, ...] = (Route(model=DEFAULT_MODEL, region="us-west-2"),)
-"""What the stack has when cdk.json names no routes."""
 _P95_MARGIN_SECONDS = 2.0
 """How much longer than usual a worker may hold a simulated call."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Configuration:
-    """The stack's settings, as the CDK context has them under `imagify`, and its routes."""
+    """The stack's settings, as the CDK context has them under `imagify`, and what they come to."""
 
     settings: Mapping[str, object]
     routes: tuple[Route, ...]
+    workers: int
+    """How many jobs are worked on at once, at most."""
 
     @property
     def rates(self) -> dict[str, float]:
@@ -37,17 +33,11 @@ class Configuration:
 
 
 def read(path: Path = CDK_JSON) -> dict[str, object]:
-    """The operator's settings; raises SandboxError when nobody can read them."""
+    """What holds for the usual stage; raises SandboxError when nobody can read it."""
     try:
-        settings = (
-            json.loads(path.read_text(encoding="utf-8")).get("context", {}).get("imagify", {})
-        )
-        settings = json.loads(settings) if isinstance(settings, str) else settings
-    except (OSError, ValueError, AttributeError) as error:
-        raise SandboxError(f"{path.name} cannot be read: {error}") from error
-    if not isinstance(settings, dict):
-        raise SandboxError(f"{path.name}: context.imagify is not an object of settings.")
-    return settings
+        return settings_of(read_settings(path), USUAL_STAGE)
+    except ConfigError as error:
+        raise SandboxError(f"{path.name}: {error}") from error
 
 
 def for_local_run(
@@ -56,25 +46,21 @@ def for_local_run(
     """The operator's settings, but for where the emulator and the page are.
 
     A `rate` that is given, in starts a second, is every route's, and then so is the simulated
-    latency. Raises SandboxError for routes that are none.
+    latency. Raises SandboxError for settings that make no sense.
     """
-    routes = USUAL_ROUTES
-    if "routes" in settings:
-        try:
-            routes = ROUTES.validate_python(settings["routes"])
-        except ValidationError as error:
-            first = error.errors(include_url=False)[0]
-            place = ".".join(map(str, ("routes", *first["loc"])))
-            raise SandboxError(f"cdk.json: {place}: {first['msg']}.") from error
-        if not routes:
-            raise SandboxError("cdk.json: routes: there must be at least one.")
     changed: dict[str, object] = {"home_region": HOME_REGION, "page_url": page_url}
-    if rate is not None:
-        p95_seconds = latency_seconds + _P95_MARGIN_SECONDS
-        paced = {"rate_per_second": rate, "p95_seconds": p95_seconds}
-        routes = tuple(route.model_copy(update=paced) for route in routes)
-        changed["routes"] = ROUTES.dump_python(routes, mode="json")
-    return Configuration(settings={**settings, **changed}, routes=routes)
+    try:
+        if rate is not None:
+            p95_seconds = latency_seconds + _P95_MARGIN_SECONDS
+            paced = {"rate_per_second": rate, "p95_seconds": p95_seconds}
+            routes = parse(settings).routes
+            routes = tuple(route.model_copy(update=paced) for route in routes)
+            changed["routes"] = ROUTES.dump_python(routes, mode="json")
+        local = {**settings, **changed}
+        config = parse(local)
+    except ConfigError as error:
+        raise SandboxError(f"cdk.json: {error}") from error
+    return Configuration(settings=local, routes=config.routes, workers=config.workers)
 
 
 def needs_private_access(routes: Sequence[Route], today: date) -> bool:

@@ -13,7 +13,6 @@ from datetime import UTC, datetime
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from common.sizing import worker_concurrency
 from sandbox import configuration, deploy, emulator, merchant
 from sandbox.configuration import Configuration
 from sandbox.errors import AlreadyRunning, NotRunning, SandboxError
@@ -91,7 +90,9 @@ def _start(
 ) -> State:
     hash_secret = merchant.new_secret()
     tell("Starting the simulated models and VNPAY, and the AWS emulator")
-    state = _start_servers(places, env, options, state, hash_secret=hash_secret)
+    state = _start_servers(
+        places, env, options, state, workers=configured.workers, hash_secret=hash_secret
+    )
     emulator.set_rates(state.simulator_url, configured.rates)
     context = _context(configured)
     assembly = deploy.synthesized(deploy.synth_key(context))
@@ -127,7 +128,13 @@ def _start(
 
 
 def _start_servers(
-    places: Places, env: Mapping[str, str], options: Options, state: State, *, hash_secret: str
+    places: Places,
+    env: Mapping[str, str],
+    options: Options,
+    state: State,
+    *,
+    workers: int,
+    hash_secret: str,
 ) -> State:
     """Start the emulator and the two simulators, each written down as soon as it runs."""
     routes, today = state.routes, datetime.now(UTC).date()
@@ -157,7 +164,7 @@ def _start_servers(
             env,
             port=options.port,
             simulator_url=state.simulator_url,
-            workers=worker_concurrency(routes),
+            workers=workers,
         )
         state = _with_child(places, state, aws)
     emulator.wait_ready(simulator, gateway, aws, port=options.port)

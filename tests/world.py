@@ -37,7 +37,7 @@ from common.settings import (
     SweepSettings,
     WorkerSettings,
 )
-from common.sizing import SPARE_DELIVERIES, TIMEOUTS
+from common.sizing import SPARE_DELIVERIES, TIMEOUTS, worker_concurrency
 from common.snapshots import Snapshots
 from functions.payments.start_payment import start_payment
 from functions.submit.submit_job import submit_job
@@ -124,8 +124,13 @@ class World:
             "routes_table": "Routes",
             "routes": tuple(routes),
         }
+        self._shown_values = {**self._jobs_values, "workers": worker_concurrency(routes)}
         self.submit_settings = SubmitSettings.model_validate(
-            {**self._jobs_values, "queue_url": "queue", "active_jobs_max": active_jobs_max}
+            {
+                **self._shown_values,
+                "queue_url": "queue",
+                "active_jobs_max": active_jobs_max,
+            }
         )
         self.worker_settings = WorkerSettings.model_validate(
             {
@@ -170,10 +175,15 @@ class World:
 
     def snapshots(self) -> Snapshots:
         """What shows jobs, reading past all faults."""
-        routes = self.worker_settings.routes
         return Snapshots(
             images=self.images,
-            forecaster=Forecaster(self.lines, self.jobs, routes=routes, now=self.clock),
+            forecaster=Forecaster(
+                self.lines,
+                self.jobs,
+                routes=self.worker_settings.routes,
+                workers=self.submit_settings.workers,
+                now=self.clock,
+            ),
             image_url_seconds=self.submit_settings.image_url_seconds,
             now=self.clock,
         )
@@ -199,7 +209,7 @@ class World:
 
     def status_services(self) -> StatusServices:
         return StatusServices(
-            settings=StatusSettings.model_validate(self._jobs_values),
+            settings=StatusSettings.model_validate(self._shown_values),
             jobs=mortal("jobs", self.jobs, self.fate),
             snapshots=self.snapshots(),
             now=self.clock,

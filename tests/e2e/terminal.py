@@ -18,7 +18,7 @@ def imagify(sandbox: Sandbox, *arguments: str) -> subprocess.CompletedProcess[st
 
 def imagify_on_aws(sandbox: Sandbox, *arguments: str) -> subprocess.CompletedProcess[str]:
     """The same as an operator of a stack on AWS types it; that AWS is the emulator."""
-    where = ("--stack", "Imagify", "--region", sandbox.outputs.HomeRegion)
+    where = ("--stack", "Imagify-dev", "--region", sandbox.outputs.HomeRegion)
     env = for_aws(os.environ, endpoint=sandbox.state.emulator_url)
     return _run(sandbox, env, *arguments, *where)
 

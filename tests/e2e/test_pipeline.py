@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from benchmarks.burst import JOBS, burst
-from infra.config import Config
+from common.config import Config
 from sandbox.clients import client_settings
 from tests.e2e.stalling import break_until_stalled
 from tests.product import MODEL_LATENCY_SECONDS, Sandbox, SignedIn

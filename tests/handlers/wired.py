@@ -94,6 +94,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
             "PACKAGES": PACKAGES.dump_json((SMALL,)).decode(),
             "PAGE_URL": "",
             "ROUTES_TABLE": ROUTES_TABLE,
+            "WORKERS": "28",
             "ACTS_TABLE": ACTS_TABLE,
             "CONNECTIONS_TABLE": CONNECTIONS_TABLE,
             "FEED_API_ID": FEED_API,

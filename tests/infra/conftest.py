@@ -39,14 +39,14 @@ def synthesize(folder: Path, **context: Any) -> Template:
 
 @pytest.fixture(scope="session")
 def aws(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """What AWS gets with the settings in cdk.json."""
-    return synthesize(tmp_path_factory.mktemp("aws"))
+    """What AWS gets as prod, with the settings in cdk.json."""
+    return synthesize(tmp_path_factory.mktemp("aws"), stage="prod")
 
 
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Template:
     """What the emulator gets with the same settings."""
-    return synthesize(tmp_path_factory.mktemp("sandbox"), sandbox=SANDBOX_ASSETS)
+    return synthesize(tmp_path_factory.mktemp("sandbox"), stage="prod", sandbox=SANDBOX_ASSETS)
 
 
 TWO_ROUTES = (

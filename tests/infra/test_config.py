@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
+from common.config import DEFAULT_ROUTES, ConfigError, check_routes, parse
 from common.models.catalogue import MODELS, find
 from common.models.spec import ModelSpec
 from common.routes import Route
+from common.sizing import worker_concurrency
 from infra.app import build
-from infra.config import DEFAULT_ROUTES, ConfigError, check_routes, parse
-from sandbox.configuration import USUAL_ROUTES
 from tests.infra.conftest import CDK_JSON, make_app
 
 TODAY = date(2026, 11, 23)
@@ -21,14 +21,12 @@ TITAN = "amazon.titan-image-generator-v2:0"
 SMALL = {"package": "small", "credits": 20, "price_vnd": 26_000}
 
 
-def test_cdk_json_can_be_deployed_today() -> None:
-    config = parse(CDK_JSON["context"].get("imagify", {}))
+@pytest.mark.parametrize("stage", CDK_JSON["context"]["imagify"]["stages"])
+def test_cdk_json_can_be_deployed_today(stage: str) -> None:
+    config = parse(CDK_JSON["context"]["imagify"], stage)
+    assert config.stack_name == f"Imagify-{stage}"
     today = datetime.now(UTC).date()
     check_routes(config.routes, today=today, forced=config.force_retired_models)
-
-
-def test_the_local_run_has_the_stacks_routes_when_none_are_set() -> None:
-    assert USUAL_ROUTES == DEFAULT_ROUTES
 
 
 def test_the_default_route_can_be_used_today() -> None:
@@ -36,6 +34,39 @@ def test_the_default_route_can_be_used_today() -> None:
     (route,) = DEFAULT_ROUTES
     assert (route.model, route.region) == (CORE, "us-west-2")
     assert (route.rate_per_second, route.p95_seconds) == (2, 14)
+
+
+def test_a_stages_own_settings_go_before_those_of_all() -> None:
+    raw = {"attempts_max": 5, "active_jobs_max": 7, "stages": {"dev": {"attempts_max": 2}}}
+    config = parse(raw, "dev")
+    assert (config.attempts_max, config.active_jobs_max, config.stage) == (2, 7, "dev")
+
+
+@pytest.mark.parametrize(
+    ("stages", "stage", "said"),
+    [
+        ({"dev": {}, "prod": {}}, "test", "no stage test; configured are: dev, prod"),
+        ({}, "dev", "no stage dev; configured are: none"),
+        ([], "dev", "by its name"),
+        ({"dev": 1}, "dev", "by its name"),
+        ({"Prod": {}}, "Prod", "stage: "),
+        ({"prod": {"removal": "destroy"}}, "prod", "the stage prod keeps its data"),
+    ],
+)
+def test_a_wrong_stage_is_named(stages: Any, stage: str, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        parse({"stages": stages}, stage)
+
+
+def test_each_stage_has_a_merchants_account_of_its_own() -> None:
+    assert parse({}, "prod").vnpay_parameter == "/imagify/prod/vnpay"
+    assert parse({"vnpay_parameter": "/shop/vnpay"}, "prod").vnpay_parameter == "/shop/vnpay"
+
+
+def test_fewer_workers_may_be_allowed_than_the_routes_need() -> None:
+    assert parse({}).workers == worker_concurrency(DEFAULT_ROUTES) == 28
+    assert parse({"workers_max": 5}).workers == 5
+    assert parse({"workers_max": 100}).workers == 28
 
 
 def test_the_command_lines_json_text_is_read() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from common.config import Config
 from common.feed import SOCKET_SECONDS_MAX, TICKET_SECONDS
 from common.settings import FeedSettings, PushSettings
 from infra import feed
-from infra.config import Config
 from infra.feed import ACCESS_LOG_REASON, SOCKETS_REASON, STAGE, TICKET_REASON
 from tests.infra.template import FUNCTIONS, Template
 

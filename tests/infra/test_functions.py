@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import importlib
+import json
+from pathlib import Path
 
 import pytest
 
 from common.aws import clients
+from common.config import DEFAULT_PACKAGES
 from common.long_polling import WAIT_SECONDS_MAX
 from common.routes import Route
 from common.settings import (
@@ -22,9 +25,8 @@ from common.settings import (
 from common.sizing import TIMEOUTS, worker_concurrency
 from common.vnpay_gateway import CONNECT_SECONDS, READ_SECONDS
 from functions.sweep.heal_payments import QUESTION_SECONDS_MAX
-from infra.config import DEFAULT_PACKAGES
 from infra.function import environment
-from tests.infra.conftest import ONE_PACKAGE, TWO_ROUTES
+from tests.infra.conftest import ONE_PACKAGE, SANDBOX_ASSETS, TWO_ROUTES, synthesize
 from tests.infra.template import FUNCTIONS, Template
 
 SETTINGS: dict[str, type[Settings]] = {
@@ -52,7 +54,7 @@ def test_a_functions_variables_are_just_those_that_its_settings_read(
     assert set(given) - POWERTOOLS == set(SETTINGS[name].variables().values())
     assert set(given) >= POWERTOOLS
     assert given["POWERTOOLS_SERVICE_NAME"] == name
-    assert given["POWERTOOLS_METRICS_NAMESPACE"] == "Imagify"
+    assert given["POWERTOOLS_METRICS_NAMESPACE"] == "Imagify-prod"
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
@@ -83,7 +85,7 @@ def test_who_takes_money_is_told_where_it_is_and_not_whose_secret_it_is(
     assert settings.payments_table == "Storage/Payments"
     assert settings.users_table == "Storage/Users"
     assert settings.ledger_table == "Storage/Ledger"
-    assert settings.vnpay_parameter == "/imagify/vnpay"
+    assert settings.vnpay_parameter == "/imagify/prod/vnpay"
 
 
 def test_packages_and_the_page_reach_the_function_unchanged(
@@ -182,7 +184,7 @@ def test_a_second_route_adds_workers(two_routes: Template) -> None:
 
 def test_every_function_has_logs_of_its_own_with_an_end(aws: Template) -> None:
     groups = aws.of_type("AWS::Logs::LogGroup")
-    assert {group["RetentionInDays"] for group in groups.values()} == {30}
+    assert {group["RetentionInDays"] for group in groups.values()} == {90}
     used = [aws.text(aws.function(name)["LoggingConfig"]["LogGroup"]) for name in FUNCTIONS]
     assert len(set(used)) == len(FUNCTIONS)
     assert set(used) <= set(groups)
@@ -191,3 +193,14 @@ def test_every_function_has_logs_of_its_own_with_an_end(aws: Template) -> None:
 def test_log_retention_is_a_setting(two_routes: Template) -> None:
     groups = two_routes.of_type("AWS::Logs::LogGroup").values()
     assert {group["RetentionInDays"] for group in groups} == {90}
+
+
+def test_an_account_with_nothing_to_reserve_still_paces_its_workers(tmp_path: Path) -> None:
+    settings = {"reserve_concurrency": False, "workers_max": 5}
+    template = synthesize(tmp_path, imagify=json.dumps(settings), sandbox=SANDBOX_ASSETS)
+
+    for function in template.of_type("AWS::Lambda::Function").values():
+        assert "ReservedConcurrentExecutions" not in function
+    (source,) = template.sources("worker")
+    assert source["ScalingConfig"] == {"MaximumConcurrency": 5}
+    assert template.environment("submit")["WORKERS"] == "5"

@@ -12,7 +12,7 @@ from common.observability import TO_REVIEW
 from functions.sweep.handler import handler
 from tests.infra.template import FUNCTIONS, Template
 
-PARAMETER = "/imagify/vnpay"
+PARAMETER = "/imagify/prod/vnpay"
 
 
 def texts(part: object, path: str = "") -> Iterator[tuple[str, str]]:

@@ -13,7 +13,7 @@ USERS = "Storage/Users.Arn"
 LEDGER = "Storage/Ledger.Arn"
 ROUTES = "Storage/Routes.Arn"
 PAYMENTS = "Storage/Payments.Arn"
-ACCOUNT = "arn:aws:ssm:ap-southeast-1:AWS::AccountId:parameter/imagify/vnpay"
+ACCOUNT = "arn:aws:ssm:ap-southeast-1:AWS::AccountId:parameter/imagify/prod/vnpay"
 BUCKET = "Storage/Images.Arn"
 IMAGES = f"{BUCKET}/images/*"
 QUEUE = "Queue/Jobs.Arn"
@@ -169,7 +169,7 @@ def test_each_index_is_queried_by_a_role_that_names_it(aws: Template) -> None:
 def test_only_who_takes_money_may_read_the_merchants_account(
     aws: Template, two_routes: Template
 ) -> None:
-    for stack, parameter in ((aws, "imagify/vnpay"), (two_routes, "shop/vnpay-live")):
+    for stack, parameter in ((aws, "imagify/prod/vnpay"), (two_routes, "shop/vnpay-live")):
         readers = {
             name: resource
             for name in FUNCTIONS

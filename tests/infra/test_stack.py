@@ -326,7 +326,7 @@ def test_outputs_name_everything_that_a_client_or_an_operator_needs(aws: Templat
         "JobsTable": "Storage/Jobs",
         "LedgerTable": "Storage/Ledger",
         "PaymentsTable": "Storage/Payments",
-        "VnpayParameter": "/imagify/vnpay",
+        "VnpayParameter": "/imagify/prod/vnpay",
         "RoutesTable": "Storage/Routes",
         "ActsTable": "Storage/Acts",
     }
@@ -335,4 +335,4 @@ def test_outputs_name_everything_that_a_client_or_an_operator_needs(aws: Templat
 def test_every_log_group_forgets(aws: Template) -> None:
     groups = aws.of_type("AWS::Logs::LogGroup")
     assert "Api/AccessLogs" in groups
-    assert all(as_list(group.get("RetentionInDays")) == [30] for group in groups.values())
+    assert all(as_list(group.get("RetentionInDays")) == [90] for group in groups.values())

@@ -150,6 +150,7 @@ class SimulatedWorld(World):
             mortal("lines", self.lines, self.fate),
             mortal("jobs", self.jobs, self.fate),
             routes=self.worker_settings.routes,
+            workers=self.submit_settings.workers,
             now=self.clock,
         )
         return replace(super().snapshots(), forecaster=forecaster)

@@ -69,7 +69,13 @@ class Here:
         self.forecaster = self.made()
 
     def made(self) -> Forecaster:
-        return Forecaster(self.lines, self.waiting, routes=self.routes, now=self.clock)
+        return Forecaster(
+            self.lines,
+            self.waiting,
+            routes=self.routes,
+            workers=worker_concurrency(self.routes),
+            now=self.clock,
+        )
 
     def told(self, job: Job) -> Outlook:
         return self.forecaster.outlook(job)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from common.config import DEFAULT_ROUTES
 from sandbox import deploy, run
-from sandbox.configuration import USUAL_ROUTES
 from sandbox.emulator import concurrency
 from sandbox.environment import clean, for_aws
 from sandbox.errors import AlreadyRunning, NotRunning, PortTaken, SandboxError
@@ -62,7 +62,7 @@ def a_state(*children: Child, **changes: object) -> State:
         foreground=False,
         owner=dead(),
         port=1,
-        routes=USUAL_ROUTES,
+        routes=DEFAULT_ROUTES,
         children=children,
         outputs=OUTPUTS,
         api_url="http://127.0.0.1:1/api",

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from httpx import ConnectError, Request, Response
 
+from common.config import DEFAULT_ROUTES
 from common.routes import Route
 from sandbox import emulator, run
 from sandbox.configuration import (
-    USUAL_ROUTES,
     Configuration,
     for_local_run,
     needs_any_region,
@@ -56,7 +56,7 @@ def test_the_operators_settings_hold_here_too() -> None:
 def test_without_routes_there_is_the_usual_one() -> None:
     configured = local({})
 
-    assert configured.routes == USUAL_ROUTES
+    assert configured.routes == DEFAULT_ROUTES
     assert "routes" not in configured.settings
 
 
@@ -75,7 +75,7 @@ def test_a_chosen_rate_is_every_routes() -> None:
 
 @pytest.mark.parametrize(
     ("routes", "said"),
-    [([], "at least one"), ([{"model": CORE}], r"routes\.0\.region"), (1, "routes")],
+    [([], "at least 1 item"), ([{"model": CORE}], r"routes\.0\.region"), (1, "routes")],
 )
 def test_routes_that_are_none_are_told(routes: Any, said: str) -> None:
     with pytest.raises(SandboxError, match=said):
@@ -94,15 +94,17 @@ def test_a_cdk_json_that_nobody_can_read_is_told(content: str | None, tmp_path: 
 
 def test_cdk_json_may_hold_an_object_a_text_or_nothing(tmp_path: Path) -> None:
     path = tmp_path / "cdk.json"
-    for content in ({"imagify": {"attempts_max": 2}}, {"imagify": '{"attempts_max": 2}'}):
-        path.write_text(json.dumps({"context": content}))
-        assert read(path) == {"attempts_max": 2}
+    two = {"attempts_max": 2}
+    of_two_stages = {"attempts_max": 9, "stages": {"dev": two, "prod": {"attempts_max": 5}}}
+    for content in (two, json.dumps(two), of_two_stages):
+        path.write_text(json.dumps({"context": {"imagify": content}}))
+        assert read(path) == {"attempts_max": 2, "stage": "dev"}
     path.write_text("{}")
-    assert read(path) == {}
+    assert read(path) == {"stage": "dev"}
 
 
 def test_the_simulator_serves_what_the_routes_need_and_no_more() -> None:
-    (usual,) = USUAL_ROUTES
+    (usual,) = DEFAULT_ROUTES
     elsewhere = Route(model=CORE, region="eu-west-1")
     retired = Route(model=TITAN, region="us-west-2")
 

@@ -27,6 +27,7 @@ ENV = {
     "QUEUE_URL": "https://queue.test",
     "ROUTES": json.dumps(ROUTES),
     "SLOT_WAIT_SECONDS_MAX": "30",
+    "WORKERS": "28",
     "MODEL_READ_SECONDS": "60",
     "LEASE_SECONDS": "130",
     "PAYMENTS_TABLE": "Payments",

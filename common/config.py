@@ -1,19 +1,28 @@
 """What an operator may set, in cdk.json under `imagify` or as `cdk -c imagify='{"…": …}'`.
 
-Every field has a default. A value that makes no sense, and a route that Bedrock would refuse, stop
-the synthesis with a sentence that says what to put instead.
+What stands beside `stages` holds for every stage, what stands in `stages` under a stage's name for
+that one alone, and goes before it. Every field has a default. A value that makes no sense, and a
+route that Bedrock would refuse, stop the synthesis with a sentence that says what to put instead.
+Whoever wants to know how a stage is configured reads it here: the stack, and the commands that tell
+what it costs, what it can do and whether it can be deployed.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
-from typing import Annotated, Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
-from aws_cdk import App
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from common.models.catalogue import MODELS, find
 from common.models.spec import ModelSpec
@@ -21,8 +30,13 @@ from common.routes import Route
 from common.settings import Package
 from common.sizing import worker_concurrency
 
+CDK_JSON = Path(__file__).resolve().parent.parent / "cdk.json"
 CONFIG_KEY = "imagify"
-SANDBOX_KEY = "sandbox"
+STAGES_KEY = "stages"
+USUAL_STAGE = "dev"
+"""What is meant when nobody names a stage; the local run is that one too."""
+PROD = "prod"
+"""The stage that keeps what people have paid for, whatever is set."""
 
 DEFAULT_ROUTES = (Route(model="stability.stable-image-core-v1:1", region="us-west-2"),)
 """The cheapest model that can be invoked, in the only region that has it."""
@@ -45,14 +59,21 @@ class ConfigError(Exception):
 
 
 class Config(BaseModel):
-    """One deployment's settings."""
+    """One stage's settings."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
+    stage: Annotated[str, Field(pattern=r"^[a-z][a-z0-9]{0,15}$")] = USUAL_STAGE
+    """Which deployment this is, of several that one account may have."""
     home_region: Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]+)+-\d$")] = "ap-southeast-1"
     """Where everything but the models is."""
     routes: Annotated[tuple[Route, ...], Field(min_length=1)] = DEFAULT_ROUTES
     """Which models are called where, and how often; the first is the default model."""
+    workers_max: Annotated[int, Field(ge=2, le=CONCURRENCY_MAX)] = CONCURRENCY_MAX
+    """At most so many workers at once; fewer than the routes need leave quota unused."""
+    reserve_concurrency: bool = True
+    """Whether workers, looks and submits have their share of the account's concurrency reserved. An
+    account that may run 10 functions at once, as new ones may, has nothing to reserve."""
     active_jobs_max: Annotated[int, Field(ge=1, le=1000)] = 10
     """Jobs one user may have in flight."""
     attempts_max: Annotated[int, Field(ge=1, le=10)] = 3
@@ -64,9 +85,11 @@ class Config(BaseModel):
     """What a new user is given."""
     packages: tuple[Package, ...] = DEFAULT_PACKAGES
     """What can be bought, and for how many VND; each name once."""
-    vnpay_parameter: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9_.-]+)+$")] = "/imagify/vnpay"
+    vnpay_parameter: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9_.-]+)+$")] = Field(
+        default_factory=lambda given: f"/imagify/{given.get('stage', USUAL_STAGE)}/vnpay"
+    )
     """The SecureString in Parameter Store that holds the merchant's account, which the stack reads
-    and does not make; see docs/PAYMENTS.md."""
+    and does not make; see docs/PAYMENTS.md. By default `/imagify/{stage}/vnpay`."""
     page_url: Annotated[str, Field(pattern=r"^(https?://[^?#]+)?$")] = ""
     """Where people go after paying, with `?txn_ref=…&outcome=…`; empty: to a plain page of ours."""
     image_url_seconds: Annotated[int, Field(ge=60, le=3600)] = 900
@@ -90,6 +113,22 @@ class Config(BaseModel):
     removal: Literal["keep", "destroy"] = "keep"
     """What deleting the stack does to tables, images and accounts."""
 
+    @property
+    def stack_name(self) -> str:
+        """What CloudFormation calls the stack, and CloudWatch the place of its metrics."""
+        return f"Imagify-{self.stage}"
+
+    @property
+    def workers(self) -> int:
+        """How many workers run at once, at most."""
+        return min(worker_concurrency(self.routes), self.workers_max)
+
+    @model_validator(mode="after")
+    def _keep_what_is_paid_for(self) -> Self:
+        if self.stage == PROD and self.removal != "keep":
+            raise ValueError(f'the stage {PROD} keeps its data: removal is "keep" there')
+        return self
+
     @field_validator("packages")
     @classmethod
     def _check_names(cls, packages: tuple[Package, ...]) -> tuple[Package, ...]:
@@ -99,37 +138,42 @@ class Config(BaseModel):
         return packages
 
 
-Find = Callable[[str], ModelSpec | None]
+FindModel = Callable[[str], ModelSpec | None]
 
 
-def load(app: App, *, today: date | None = None) -> Config:
-    """The app's configuration, checked; raises ConfigError."""
-    raw = app.node.try_get_context(CONFIG_KEY)
-    config = parse({} if raw is None else raw)
-    check_routes(
-        config.routes,
-        today=today or datetime.now(UTC).date(),
-        forced=config.force_retired_models,
-    )
-    return config
-
-
-def sandbox_assets(app: App) -> str | None:
-    """The local run's bucket for assets, or None on AWS; raises ConfigError."""
-    bucket = app.node.try_get_context(SANDBOX_KEY)
-    if bucket is None:
-        return None
-    if not isinstance(bucket, str) or not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", bucket):
-        raise ConfigError(f"The context value {SANDBOX_KEY!r} names a bucket, not {bucket!r}.")
-    return bucket
-
-
-def parse(raw: Any) -> Config:
-    """Read a JSON text, as the command line gives it, or an object; raises ConfigError."""
+def read_settings(path: Path = CDK_JSON) -> dict[str, Any]:
+    """What cdk.json says, of all stages; raises ConfigError when nobody can read it."""
     try:
-        return Config.model_validate(json.loads(raw) if isinstance(raw, str) else raw)
-    except json.JSONDecodeError as error:
-        raise ConfigError(f"The context value {CONFIG_KEY!r} is not JSON: {error}") from error
+        settings = json.loads(path.read_text(encoding="utf-8")).get("context", {}).get(CONFIG_KEY)
+    except (OSError, ValueError, AttributeError) as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    return _as_object({} if settings is None else settings)
+
+
+def settings_of(raw: Any, stage: str) -> dict[str, Any]:
+    """What holds for a stage of what is configured, as JSON text or as an object.
+
+    Raises ConfigError when stages are named, and this one is not.
+    """
+    settings = _as_object(raw)
+    stages = settings.pop(STAGES_KEY, None)
+    if stages is None:
+        return {**settings, "stage": stage}
+    if not isinstance(stages, Mapping) or not isinstance(stages.get(stage, {}), Mapping):
+        raise ConfigError(f"{CONFIG_KEY}.{STAGES_KEY} has each stage's settings by its name.")
+    if stage not in stages:
+        there = ", ".join(stages) or "none"
+        raise ConfigError(f"There is no stage {stage}; configured are: {there}.")
+    return {**settings, **stages[stage], "stage": stage}
+
+
+def parse(raw: Any, stage: str = USUAL_STAGE) -> Config:
+    """Read a stage's settings from JSON text, as the command line gives it, or an object.
+
+    Raises ConfigError.
+    """
+    try:
+        return Config.model_validate(settings_of(raw, stage))
     except ValidationError as error:
         problems = "; ".join(
             f"{'.'.join(str(part) for part in item['loc']) or CONFIG_KEY}: {item['msg']}"
@@ -138,8 +182,18 @@ def parse(raw: Any) -> Config:
         raise ConfigError(f"Wrong {CONFIG_KEY!r} configuration: {problems}") from error
 
 
+def _as_object(raw: Any) -> dict[str, Any]:
+    try:
+        settings = json.loads(raw) if isinstance(raw, str) else raw
+    except json.JSONDecodeError as error:
+        raise ConfigError(f"The context value {CONFIG_KEY!r} is not JSON: {error}") from error
+    if not isinstance(settings, Mapping):
+        raise ConfigError(f"{CONFIG_KEY} is not an object of settings.")
+    return dict(settings)
+
+
 def check_routes(
-    routes: Sequence[Route], *, today: date, forced: bool, find_model: Find = find
+    routes: Sequence[Route], *, today: date, forced: bool, find_model: FindModel = find
 ) -> None:
     """Refuse routes that cannot work; raises ConfigError.
 
