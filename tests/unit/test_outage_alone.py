@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,9 +10,16 @@ import pytest
 
 from common.acts import Act
 from common.credits import LedgerEntry
-from common.errors import ContentRefused, ModelFailed, ModelRejected, ModelTimedOut, Permanent
+from common.errors import (
+    ContentRefused,
+    ModelFailed,
+    ModelRejected,
+    ModelTimedOut,
+    Permanent,
+    ServiceFailed,
+)
 from common.jobs import Job, JobStatus
-from common.lines import FAILURES_MAX, Line
+from common.lines import FAILURES_MAX, US, Line
 from common.routes import Route
 from functions.status.cancel_job import cancel_job
 from functions.worker.generate_image import OUTAGE_SECONDS_MAX
@@ -130,6 +137,34 @@ def test_a_probe_whose_job_was_canceled_meanwhile_lets_the_next_one_try() -> Non
 
     assert world.job(job.job_id).status is JobStatus.CANCELED
     line = world.lines.read([CORE])[CORE.name]
+    assert not line.probing
+    assert line.takes(world.clock.now_us())
+
+
+def test_a_probe_that_loses_sight_of_its_line_lets_the_next_one_try(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    world = World(model=FakeModel(), alone=True)
+    job = world.submitted()
+    message = world.next_message()
+    now_us = world.clock.now_us()
+    world.lines._lines[CORE.name] = Line(
+        failures=FAILURES_MAX, retry_us=now_us - 1, next_us=now_us + 5 * US
+    )
+    read = world.lines.read
+    out_of_reach = iter([True])
+
+    def unsteady(routes: Sequence[Route]) -> Mapping[str, Line]:
+        if next(out_of_reach, False):
+            raise ServiceFailed("DynamoDB did not answer.")
+        return read(routes)
+
+    monkeypatch.setattr(world.lines, "read", unsteady)
+    world.work(message)
+
+    assert next(out_of_reach, None) is None
+    assert world.job(job.job_id).status is JobStatus.QUEUED
+    line = read([CORE])[CORE.name]
     assert not line.probing
     assert line.takes(world.clock.now_us())
 
