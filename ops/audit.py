@@ -22,7 +22,7 @@ def audit(
     from dataclasses import asdict
 
     from ops.stack import Stack, Where
-    from ops.terminal import ERR, OUT, Steps
+    from ops.terminal import OUT, Steps
 
     stack = Stack(Where(stack=stack_name, region=region, profile=profile))
     with Steps() as steps:
@@ -42,5 +42,5 @@ def audit(
         OUT.print(f"{each.kind}  {each.subject}  {each.message}", markup=False)
     read = ", ".join(f"{number} {name}" for name, number in counts.items())
     verdict = f"{len(found)} do not add up" if found else "everything adds up"
-    ERR.print(f"{read}: {verdict}.")
+    OUT.print(f"{read}: {verdict}.")
     return 1 if found else 0

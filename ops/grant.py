@@ -59,7 +59,7 @@ def grant(
         facts = {"email": user.email, "user_id": user.user_id, "granted": number, "key": chosen}
         OUT.out(json.dumps({**facts, "dry_run": dry_run, "available": available}, indent=2))
     elif dry_run:
-        ERR.print(f"{user.email} has {available} credits and would be given {number}.")
+        OUT.print(f"{user.email} has {available} credits and would be given {number}.")
     else:
-        ERR.print(f"{user.email} has {available} credits now.")
+        OUT.print(f"{user.email} has {available} credits now.")
     return 0
