@@ -91,6 +91,16 @@ def work_until(world: World, moment: datetime, *, each: Callable[[], None]) -> N
             each()
 
 
+def test_a_last_call_that_leaves_the_route_out_of_order_says_nothing_of_the_job() -> None:
+    world = World(model=FakeModel(*[BREAKS["failed"]() for _ in range(3)]), alone=True)
+    world.lines._lines[CORE.name] = Line(failures=FAILURES_MAX - 3)
+    job = world.submitted()
+    world.work_once()
+
+    assert not world.lines.read([CORE])[CORE.name].in_order
+    assert world.job(job.job_id).attempts == 0
+
+
 @pytest.mark.parametrize("name", BREAKS)
 def test_jobs_wait_an_hours_outage_out_and_then_all_succeed(name: str) -> None:
     model = Away(BREAKS[name])
