@@ -268,7 +268,6 @@ def _call(plan: _Plan, body: dict[str, object], worker: WorkerServices) -> tuple
     if plan.began is not None:
         plan.slot = worker.pacer.take(plan.routes)
     began = plan.began = worker.now()
-    plan.out_of_order = False
 
     def wait() -> None:
         nonlocal began

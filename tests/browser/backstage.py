@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import httpx
@@ -16,19 +16,12 @@ from sandbox.clients import client_settings
 from sandbox.places import REPOSITORY
 from tests.product import Sandbox, SignedIn
 
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
 WORKER = "functions.worker.handler.handler"
 SETTLE_SECONDS = 1.0
 """How long the emulator may still hand out messages that it has polled."""
-
-
-class Lambda(Protocol):
-    """What is called of Lambda; boto3's own types of it are not installed."""
-
-    def list_functions(self) -> dict[str, Any]: ...
-
-    def list_event_source_mappings(self, **parameters: Any) -> dict[str, Any]: ...
-
-    def update_event_source_mapping(self, **parameters: Any) -> dict[str, Any]: ...
 
 
 class Backstage:
@@ -37,7 +30,7 @@ class Backstage:
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
         settings = client_settings(sandbox.state.emulator_url)
-        self._lambda: Lambda = boto3.client("lambda", **settings)
+        self._lambda: LambdaClient = boto3.client("lambda", **settings)
 
     @contextmanager
     def workers_stopped(self) -> Iterator[None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import httpx
@@ -17,18 +17,11 @@ from sandbox.state import State
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
 
 WAIT_SECONDS_MAX = 30
 SMALL_CREDITS, SMALL_VND = 20, 26_000
 SWEEP = "functions.sweep.handler.handler"
-
-
-class Lambda(Protocol):
-    """What is called of Lambda; boto3's own types of it are not installed."""
-
-    def list_functions(self) -> dict[str, Any]: ...
-
-    def invoke(self, **parameters: Any) -> dict[str, Any]: ...
 
 
 class Sweep:
@@ -37,7 +30,7 @@ class Sweep:
     def __init__(self, state: State) -> None:
         assert state.outputs is not None
         settings = client_settings(state.emulator_url)
-        self._lambda: Lambda = boto3.client("lambda", **settings)
+        self._lambda: LambdaClient = boto3.client("lambda", **settings)
         self._dynamodb: DynamoDBClient = boto3.client("dynamodb", **settings)
         self._table = state.outputs.PaymentsTable
         functions = self._lambda.list_functions()["Functions"]

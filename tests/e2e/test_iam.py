@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import httpx
@@ -20,6 +20,8 @@ from tests.product import Sandbox, SignedIn
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_iam import IAMClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_sts import STSClient
 
 STATUS = "functions.status.handler.handler"
@@ -27,31 +29,9 @@ POLICY = "what-it-may"
 Statement = dict[str, Any]
 
 
-class Iam(Protocol):
-    """What is called of IAM; boto3's own types of it are not installed."""
-
-    def create_role(self, **parameters: str) -> Mapping[str, Any]: ...
-
-    def put_role_policy(self, **parameters: str) -> object: ...
-
-    def get_role_policy(self, **parameters: str) -> Mapping[str, Any]: ...
-
-    def list_role_policies(self, **parameters: str) -> Mapping[str, Any]: ...
-
-    def delete_role_policy(self, **parameters: str) -> object: ...
-
-    def delete_role(self, **parameters: str) -> object: ...
-
-
-class Lambda(Protocol):
-    """What is called of Lambda."""
-
-    def list_functions(self) -> Mapping[str, Any]: ...
-
-
 @pytest.fixture
-def iam(sandbox: Sandbox) -> Iam:
-    client: Iam = boto3.client("iam", **client_settings(sandbox.state.emulator_url))
+def iam(sandbox: Sandbox) -> IAMClient:
+    client: IAMClient = boto3.client("iam", **client_settings(sandbox.state.emulator_url))
     return client
 
 
@@ -68,7 +48,7 @@ class Role:
     """A role of a test's own, and DynamoDB as whoever has it."""
 
     name: str
-    iam: Iam
+    iam: IAMClient
     dynamodb: DynamoDBClient
 
     def may(self, *statements: Statement) -> None:
@@ -79,7 +59,7 @@ class Role:
 
 
 @pytest.fixture
-def role(sandbox: Sandbox, iam: Iam) -> Iterator[Role]:
+def role(sandbox: Sandbox, iam: IAMClient) -> Iterator[Role]:
     """A role that may do nothing yet, assumed."""
     name = f"test-{uuid.uuid4().hex[:12]}"
     trust = {
@@ -149,7 +129,7 @@ def test_a_role_without_the_index_may_not_query_it(
 
 def status_role(sandbox: Sandbox) -> str:
     """The name of the deployed status function's role."""
-    client: Lambda = boto3.client("lambda", **client_settings(sandbox.state.emulator_url))
+    client: LambdaClient = boto3.client("lambda", **client_settings(sandbox.state.emulator_url))
     functions = client.list_functions()["Functions"]
     (arn,) = [each["Role"] for each in functions if each["Handler"] == STATUS]
     return str(arn).rpartition("/")[2]
@@ -160,11 +140,11 @@ def names_index(statement: Statement, index: str) -> bool:
 
 
 def test_the_deployed_status_function_lists_jobs_by_its_index_permission_alone(
-    sandbox: Sandbox, iam: Iam, api: httpx.Client
+    sandbox: Sandbox, iam: IAMClient, api: httpx.Client
 ) -> None:
     role = status_role(sandbox)
     (policy,) = iam.list_role_policies(RoleName=role)["PolicyNames"]
-    deployed = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+    deployed: Any = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
     statements: list[Statement] = deployed["Statement"]
     without = [each for each in statements if not names_index(each, USER_INDEX)]
     assert len(without) == len(statements) - 1

@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import boto3
 import httpx
@@ -23,6 +23,7 @@ from tests.product import Sandbox
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
+    from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_s3 import S3Client
 
 WORKER = "functions.worker.handler.handler"
@@ -30,17 +31,9 @@ DELIVERIES = 5
 EVENT = Path(__file__).parents[1] / "handlers" / "events" / "sqs.json"
 
 
-class Lambda(Protocol):
-    """What is called of Lambda; boto3's own types of it are not installed."""
-
-    def list_functions(self) -> dict[str, Any]: ...
-
-    def invoke(self, **parameters: str) -> dict[str, Any]: ...
-
-
 def worker(sandbox: Sandbox) -> Callable[[str], dict[str, Any]]:
     """Delivers one message to the worker, as Lambda's event source does, and gives its answer."""
-    client: Lambda = boto3.client("lambda", **client_settings(sandbox.state.emulator_url))
+    client: LambdaClient = boto3.client("lambda", **client_settings(sandbox.state.emulator_url))
     functions = client.list_functions()["Functions"]
     (name,) = [each["FunctionName"] for each in functions if each["Handler"] == WORKER]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -147,6 +148,14 @@ def test_every_permanent_error_fails_the_job_and_gives_the_credits_back(
     assert len(model.calls) == 1
     assert world.kinds() == [HOLD, RELEASE]
     world.audit()
+
+
+def test_a_job_that_rests_between_two_attempts_knows_until_when() -> None:
+    world = World(model=FakeModel(made(ModelTimedOut)))
+    job = world.submitted()
+    outcome = world.work_once()
+    assert isinstance(outcome, Again)
+    assert world.job(job.job_id).not_before == world.clock() + timedelta(seconds=outcome.seconds)
 
 
 def others_succeed(world: World) -> None:

@@ -169,18 +169,24 @@ def test_a_lapsed_lease_gives_the_next_attempt_to_another() -> None:
 
 
 def test_only_a_message_sent_after_the_stall_redrives_a_job() -> None:
-    stalled = JOBS[JobStatus.STALLED]
+    stalled = replace(JOBS[JobStatus.STALLED], failed_starts=3)
     for sent_at in (NOW - timedelta(seconds=1), NOW):
         with pytest.raises(NotClaimable):
             claimed(stalled, sent_at=sent_at)
     redriven = claimed(stalled, sent_at=NOW + timedelta(milliseconds=1))
-    assert redriven.attempts == 1
+    assert (redriven.attempts, redriven.failed_starts) == (1, 0)
     assert (redriven.stalled_message_id, redriven.stalled_at) == (None, None)
 
 
 def test_an_attempt_that_was_not_spent_is_given_back() -> None:
     assert jobs.requeue(GENERATING, attempt_spent=False, now=NOW, rest_seconds=5).attempts == 0
     assert jobs.requeue(GENERATING, attempt_spent=True, now=NOW, rest_seconds=5).attempts == 1
+
+
+def test_a_job_rests_until_it_is_claimed_again() -> None:
+    resting = jobs.requeue(GENERATING, attempt_spent=True, now=NOW, rest_seconds=5)
+    assert resting.not_before == NOW + timedelta(seconds=5)
+    assert claimed(resting).not_before is None
 
 
 def test_a_requeue_keeps_the_last_known_error() -> None:
