@@ -21,7 +21,7 @@ GROUP = re.compile(r"(?:Functions|Feed)([A-Z][a-z]+)Logs[0-9A-F]{8}")
 LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 TELLING = ("level", "message", "timestamp", "location", "service", "xray_trace_id")
 """What a line has beside the facts in it."""
-BROKEN = re.compile(r"Task timed out|^\[ERROR\]|Runtime\.\w+|signal: |\bTraceback\b")
+BROKEN = re.compile(r"Task timed out|^\[ERROR\]|Runtime\.\w+|^Traceback\b")
 """How Lambda tells that an invocation did not end by itself: it ran out of time or of memory, could
 not be imported, or raised."""
 LAMBDAS = re.compile(

@@ -369,14 +369,20 @@ def _later(
     """Wait in the queue as a new message: the old one's receives do not count towards the DLQ.
 
     Of a job that was sent again since, only the latest sending waits, or messages would multiply.
+    Where the queue takes no new message, this one has to come again.
     """
     if job is not None and delivery.sending is not None and delivery.sending < job.sendings:
         return Done()
-    worker.queue.send(
-        delivery.job_id,
-        delivery.user_id,
-        sending=delivery.sending,
-        delay_seconds=max(1, round(wait_seconds)),
-    )
+    delay_seconds = max(1, round(wait_seconds))
+    try:
+        worker.queue.send(
+            delivery.job_id,
+            delivery.user_id,
+            sending=delivery.sending,
+            delay_seconds=delay_seconds,
+        )
+    except ServiceFailed as error:
+        logger.warning("not put off", job_id=delivery.job_id, reason=error.message)
+        return Again(delay_seconds)
     count("JobsDelayed")
     return Done()

@@ -132,6 +132,31 @@ def test_a_message_that_cannot_be_hidden_comes_again_at_its_usual_time(world: Wo
     assert (world.clock() - asked).total_seconds() > 100
 
 
+class FullQueue(MemoryQueue):
+    """A queue that takes no more messages after the first."""
+
+    def send(
+        self, job_id: str, user_id: str, *, sending: int | None, delay_seconds: int = 0
+    ) -> None:
+        if self.sent:
+            raise ServiceFailed("Sending a job did not work.")
+        super().send(job_id, user_id, sending=sending, delay_seconds=delay_seconds)
+
+
+def test_a_job_that_cannot_be_put_off_keeps_its_message(
+    world: World, written: Callable[[], str]
+) -> None:
+    world.queue = FullQueue(world.clock)
+    job = world.submitted()
+    message = world.next_message()
+    jobs, world.jobs = world.jobs, BrokenJobs(world.tables)
+    assert delivered(message) == failed(message.message_id)
+    world.jobs = jobs
+    assert "not put off" in (logged := written())
+    assert "unexpected error" not in logged
+    assert world.work_until_terminal(job.job_id).status is JobStatus.SUCCEEDED
+
+
 def test_of_several_messages_only_the_failed_ones_come_again(world: World) -> None:
     world.submitted()
     good = world.next_message()

@@ -104,7 +104,8 @@ def test_each_functions_log_group_is_found_in_the_stack() -> None:
     [
         "2026-11-01T12:00:00Z 1f2e Task timed out after 55.00 seconds\n\n",
         "[ERROR] Runtime.ImportModuleError: Unable to import module 'functions.sweep.handler'",
-        "[ERROR] KeyError: 'job_id'\nTraceback (most recent call last):\n  File \"x.py\", line 1",
+        "[ERROR] KeyError: 'job_id'",
+        'Traceback (most recent call last):\n  File "x.py", line 1',
         "RequestId: 1f2e Error: Runtime exited with error: signal: killed Runtime.ExitError",
     ],
 )
