@@ -13,6 +13,8 @@ from typer import Typer, TyperException
 
 from ops.audit import audit
 from ops.buy import buy
+from ops.capacity import capacity
+from ops.cost import cost
 from ops.dlq import DLQ
 from ops.down import down
 from ops.generate import generate
@@ -23,7 +25,7 @@ from ops.status import status
 from ops.up import up
 from sandbox.errors import SandboxError
 
-_COMMANDS = (up, down, status, generate, buy, grant, audit, logs)
+_COMMANDS = (up, down, status, generate, buy, grant, audit, logs, cost, capacity)
 _GROUPS = (PAYMENTS, DLQ)
 APP = Typer(
     name="imagify",

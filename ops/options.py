@@ -15,6 +15,7 @@ def said(reason: str | None) -> str | None:
 
 
 Json = Annotated[bool, Option("--json", help="Print the result for programs.")]
+Markdown = Annotated[bool, Option("--markdown", help="Print the result as Markdown.")]
 DryRun = Annotated[bool, Option("--dry-run", help="Say what would be done, and do nothing.")]
 Reason = Annotated[
     str,

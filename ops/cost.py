@@ -1,0 +1,118 @@
+"""`imagify cost`: what images cost a month, and what they earn."""
+
+# ruff: noqa: PLC0415 - --help is quick: what a command needs is imported when it runs
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from typer import BadParameter, Option
+
+from ops.options import Json, Markdown
+from ops.stages import StageName
+
+if TYPE_CHECKING:
+    from ops.offer import Offer
+
+
+def cost(
+    *,
+    images: Annotated[
+        list[int] | None,
+        Option(
+            metavar="N",
+            min=1,
+            help=r"Images a month; may be repeated.  \[default: 1000, 10000 and 100000]",
+        ),
+    ] = None,
+    stage: StageName = None,
+    seed: Annotated[bool, Option("--seed", help="Beside the seed's three tiers.")] = False,
+    snap_start: Annotated[
+        bool | None,
+        Option(
+            "--snap-start/--no-snap-start",
+            help=r"Whether snapshots are kept.  \[default: the stage's]",
+        ),
+    ] = None,
+    hosted: Annotated[bool, Option("--hosted", help="With the page on CloudFront.")] = False,
+    assume: Annotated[
+        list[str] | None,
+        Option(
+            metavar="NAME=NUMBER",
+            help="Assume otherwise than ops/usage.toml: months_kept=24; may be repeated.",
+        ),
+    ] = None,
+    prices: Annotated[
+        Path | None,
+        Option(metavar="FILE", help="Other prices than in ops/prices.toml, as TOML."),
+    ] = None,
+    vnd_per_usd: Annotated[
+        float | None, Option(metavar="N", min=1, help=r"VND for a dollar.  \[default: 26000]")
+    ] = None,
+    plot: Annotated[
+        Path | None, Option(metavar="FILE", help="Draw cost and margin over volume as a PNG.")
+    ] = None,
+    as_json: Json = False,
+    as_markdown: Markdown = False,
+) -> int:
+    """What images cost a month, line by line, what they earn, and where both meet.
+
+    Nothing is asked of AWS: what an image takes is counted in ops/usage.toml, and multiplied by
+    ops/prices.toml. A price with a `?` is not confirmed for its region.
+    """
+    import json
+
+    from ops import cost_tables
+    from ops.seed import TIERS
+    from ops.terminal import ERR, OUT
+
+    offer = _offer(stage, assume or [], prices, vnd_per_usd, snap_start=snap_start, hosted=hosted)
+    bills = [offer.bill(number) for number in images or TIERS]
+    if plot is not None:
+        from ops.cost_plot import draw
+
+        draw(offer, plot)
+        ERR.print(f"Drawn: {plot}")
+    if as_json:
+        OUT.out(json.dumps(cost_tables.facts(offer, bills), indent=2))
+        return 0
+    if seed:
+        tables = list(cost_tables.against_seed(offer))
+    else:
+        one = len(bills) == 1
+        detail = cost_tables.arithmetic(bills[0]) if one else cost_tables.services(bills)
+        summary = cost_tables.summary(offer, bills)
+        tables = [detail, summary, cost_tables.shortfall(bills), cost_tables.choices(bills)]
+    texts = [table.markdown() if as_markdown else table.text() for table in tables]
+    OUT.out("\n\n".join([*texts, cost_tables.break_even_words(offer)]))
+    return 0
+
+
+def _offer(
+    stage: str | None,
+    assume: list[str],
+    prices: Path | None,
+    vnd_per_usd: float | None,
+    *,
+    snap_start: bool | None,
+    hosted: bool,
+) -> Offer:
+    from ops.margin import VND_PER_USD
+    from ops.offer import Offer, keeps_snapshots
+    from ops.prices import BadPrices, read_prices
+    from ops.stages import configured
+    from ops.usage import BadAssumption, read_usage
+
+    config = configured(stage)
+    try:
+        return Offer(
+            config=config,
+            usage=read_usage().assuming(assume),
+            prices=read_prices(prices),
+            vnd_per_usd=vnd_per_usd or VND_PER_USD,
+            snap_start=keeps_snapshots(config) if snap_start is None else snap_start,
+            hosted=hosted,
+        )
+    except (BadPrices, BadAssumption) as error:
+        raise BadParameter(str(error)) from error

@@ -1,0 +1,195 @@
+"""The bill's arithmetic, on usage and prices that can be reckoned by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from ops.bill import Bill, Part, Plan, bill
+from ops.prices import Price, read_prices
+from ops.usage import BadAssumption, Usage, read_usage
+
+MODEL = "stability.stable-image-core-v1:1"
+PLAN = Plan(images=1000, model=MODEL, model_seconds=9, log_months=2, snap_start=False, hosted=False)
+ASSUMPTIONS = {
+    "image_bytes": 3_000_000,
+    "looks_at_image": 4,
+    "months_kept": 5,
+    "images_per_user": 10,
+    "images_per_session": 5,
+    "images_per_purchase": 20,
+    "session_minutes": 6,
+    "polling_share": 0.5,
+    "polls": 4,
+    "api_seconds": 0.1,
+    "start_share": 0.1,
+    "start_seconds": 2,
+    "restored_seconds": 1,
+    "worker_seconds": 1,
+    "sweep_seconds": 0.5,
+    "lambda_log_bytes": 500,
+    "queue_requests_each": 2,
+    "queue_polls_a_minute": 15,
+    "page_bytes": 100_000,
+    "page_files": 40,
+}
+STANDING = {
+    "alarms": 30,
+    "dashboards": 1,
+    "metrics_steady": 5,
+    "metrics_busy": 8,
+    "metrics_rare": 12,
+    "rare_hours": 6,
+    "snapshots": 5,
+    "sweeps_a_minute": 1,
+    "alarm_mails": 20,
+}
+EVENTS = {
+    "session": {"http_requests": 6, "api_invocations": 10, "socket_messages": 5, "log_bytes": 100},
+    "image": {
+        "http_requests": 1,
+        "api_invocations": 6,
+        "worker_invocations": 1,
+        "write_units": 30,
+        "read_units": 9,
+        "queue_requests": 1,
+        "image_puts": 1,
+        "log_bytes": 2_000,
+        "kept_bytes": 4_000,
+    },
+    "look": {"http_requests": 1, "api_invocations": 1, "read_units": 2.5},
+    "purchase": {"http_requests": 5, "api_invocations": 6, "write_units": 14},
+    "sweep": {"api_invocations": 1, "read_units": 3.5, "log_bytes": 500},
+}
+USAGE = Usage.model_validate({"assumptions": ASSUMPTIONS, "standing": STANDING, "events": EVENTS})
+
+
+def prices(free: Mapping[str, float] | None = None) -> dict[str, Price]:
+    """Everything costs a dollar, and so much of it is free."""
+    return {
+        name: Price(
+            service=price.service,
+            usd=1,
+            unit=price.unit,
+            region="here",
+            source="by hand",
+            as_of=date(2026, 11, 1),
+            confirmed=True,
+            free=(free or {}).get(name, 0),
+        )
+        for name, price in read_prices().items()
+    }
+
+
+def quantities(of: Bill, name: str) -> dict[str, float]:
+    return {line.what: line.quantity for line in of.lines if line.name == name}
+
+
+@pytest.mark.parametrize(
+    ("name", "what", "quantity"),
+    [
+        # 1,000 submits, 1,000 × 0.5 × 4 looks, 200 visits × 6, 50 purchases × 5
+        ("http_requests", "requests", 1000 + 2000 + 1200 + 250),
+        ("socket_messages", "messages of the feed", 200 * 5),
+        ("socket_minutes", "minutes of sockets", 200 * 6),
+        ("lambda_requests", "invocations", 6000 + 2000 + 2000 + 300 + 1000),
+        ("lambda_seconds", "requests and pushes", 10_300 * 0.1),
+        ("lambda_seconds", "cold starts", 10_300 * 0.1 * 2),
+        ("lambda_seconds", "workers", 1000 * (9 + 1) * 0.5),
+        ("lambda_seconds", "sweeps", 43_200 * 0.5),
+        ("traces", "sweeps", 43_200),
+        ("table_writes", "writes", 30_000 + 50 * 14),
+        ("table_reads", "reads", 9_000 + 2_000 * 2.5),
+        ("table_storage", "what tables keep", 1000 * 4_000 * 5 / 1e9),
+        ("queue_requests", "sent, received, deleted", 3_000),
+        ("queue_requests", "asking an idle queue", 15 * 43_200),
+        ("image_storage_frequent", "images, first month", 3),
+        ("image_storage_infrequent", "images, to the third month", 6),
+        ("image_storage_archive", "images, later", 6),
+        ("image_monitoring", "watched by Intelligent-Tiering", 5_000),
+        ("data_out", "looks at images", 12),
+        ("data_between_regions", "models' answers", 4),
+        ("active_users", "users", 100),
+        ("log_ingest", "logs of sweeps", 43_200 * 1000 / 1e9),
+        ("log_ingest", "logs of invocations", (2_000_000 + 20_000 + 11_300 * 500) / 1e9),
+        ("log_storage", "logs of sweeps, kept", 43_200 * 1000 / 1e9 * 2),
+        ("custom_metrics", "metrics of failures", 12 * 6 / 720),
+        (MODEL, "images", 1000),
+    ],
+)
+def test_a_line_is_counted_from_what_happens(name: str, what: str, quantity: float) -> None:
+    found = quantities(bill(PLAN, USAGE, prices()), name)
+    assert found[what] == pytest.approx(quantity)
+
+
+def test_a_line_costs_its_quantity_times_its_price() -> None:
+    given = prices()
+    given["alarms"] = given["alarms"].model_copy(update={"usd": 3, "per": 10})
+    (line,) = [line for line in bill(PLAN, USAGE, given).lines if line.name == "alarms"]
+    assert line.usd == line.billed_usd == pytest.approx(9)
+
+
+def test_an_allowance_is_used_once_by_what_is_fixed_first() -> None:
+    of = bill(PLAN, USAGE, prices({"traces": 50_000, "alarms": 10, "active_users": 10_000}))
+    billed = {(line.name, line.what): line.billed_usd for line in of.lines}
+    assert billed["traces", "sweeps"] == 0
+    assert billed["traces", "invocations"] == pytest.approx(11_300 - (50_000 - 43_200))
+    assert billed["alarms", "alarms"] == 20
+    assert billed["active_users", "users"] == 0
+    assert of.usd(billed=False) - of.usd(billed=True) == pytest.approx(50_000 + 10 + 100)
+
+
+def test_what_is_fixed_does_not_grow_with_the_images() -> None:
+    one, many = (bill(replace(PLAN, images=images), USAGE, prices()) for images in (1, 1_000_000))
+    assert one.usd(Part.FIXED, billed=False) == many.usd(Part.FIXED, billed=False)
+    assert many.usd(Part.MODEL, billed=False) == 1_000_000
+
+
+def test_a_metric_costs_in_the_hours_in_which_there_are_images() -> None:
+    def busy(images: int) -> float:
+        of = bill(replace(PLAN, images=images), USAGE, prices())
+        return quantities(of, "custom_metrics")["metrics, in hours with images"]
+
+    assert busy(1) == pytest.approx(8 / 720, rel=0.01)
+    assert busy(720) == pytest.approx(8 * 0.632, rel=0.01)
+    assert busy(100_000) == pytest.approx(8)
+
+
+def test_snapshots_cost_all_month_and_start_sooner() -> None:
+    plain, kept = (bill(replace(PLAN, snap_start=on), USAGE, prices()) for on in (False, True))
+    assert quantities(plain, "snapshot_cache") == {}
+    assert quantities(kept, "snapshot_cache") == {"snapshots kept": 5 * 720 * 3600}
+    assert quantities(kept, "snapshot_restore") == {"snapshots restored": pytest.approx(1030)}
+    assert quantities(kept, "lambda_seconds")["cold starts"] == pytest.approx(1030)
+
+
+def test_a_hosted_page_is_paid_for_by_the_visit() -> None:
+    of = bill(replace(PLAN, hosted=True), USAGE, prices())
+    assert quantities(of, "page_out") == {"the page": pytest.approx(0.02)}
+    assert quantities(of, "page_requests") == {"the page": 8_000}
+    assert quantities(bill(PLAN, USAGE, prices()), "page_out") == {}
+
+
+def test_images_that_are_not_kept_long_are_never_archived() -> None:
+    of = bill(PLAN, USAGE.assuming(["months_kept=2"]), prices())
+    assert quantities(of, "image_storage_infrequent") == {"images, to the third month": 3}
+    assert quantities(of, "image_storage_archive") == {}
+
+
+def test_an_image_and_a_thousand_are_shares_of_the_whole() -> None:
+    of = bill(PLAN, USAGE, prices())
+    whole = of.usd(billed=True)
+    assert of.per_image(billed=True) == pytest.approx(whole / 1000)
+    assert of.per_thousand(billed=True) == pytest.approx(whole - 1000)
+    assert of.per_thousand(Part.VARIABLE, billed=True) == of.usd(Part.VARIABLE, billed=True)
+
+
+@pytest.mark.parametrize(
+    "other", ["months_kept=0", "months_kept=-1", "polling_share=2", "polls", "polls=x", "nothing=1"]
+)
+def test_an_assumption_that_makes_no_sense_is_refused(other: str) -> None:
+    with pytest.raises(BadAssumption, match="What can be assumed"):
+        read_usage().assuming([other])
