@@ -12,8 +12,8 @@ export PROMPT
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test browser check lint types quick web format package screenshots bench-pacing \
-	bench-burst bench-eta bench-feed simulate mutants chaos clean
+.PHONY: help setup run test browser check lint types quick web format package screenshots cost count-usage \
+	bench-pacing bench-burst bench-eta bench-feed simulate mutants chaos clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -60,6 +60,13 @@ package: setup ## build the functions' Lambda package: Python 3.13 on arm64, wit
 
 screenshots: setup browser ## take the pictures of the page in docs/screens
 	SCREENS=docs/screens $(PYTEST) -m emulator tests/browser/test_screens.py
+
+cost: setup ## draw docs/screens/cost.png and write the tables of docs/COST.md
+	bin/imagify cost --stage prod --plot docs/screens/cost.png
+	COST_PAGE=1 $(PYTEST) tests/unit/test_cost_page.py
+
+count-usage: setup ## count anew what each thing that happens takes of AWS, into ops/usage.toml
+	COUNT_USAGE=1 $(PYTEST) tests/handlers/test_usage.py
 
 bench-pacing: setup ## measure how well the pace keeps and uses a quota, beside three rivals: 4 minutes
 	.venv/bin/python -m benchmarks.pacing

@@ -16,43 +16,58 @@ if TYPE_CHECKING:
     from ops.offer import Offer
 
 
+Images = Annotated[
+    list[int] | None,
+    Option(
+        metavar="N",
+        min=1,
+        help=r"Images a month; may be repeated.  \[default: 1000, 10000 and 100000]",
+    ),
+]
+Tables = Annotated[
+    list[str] | None,
+    Option(
+        "--table",
+        metavar="NAME",
+        help="Only this: lines, services, summary, goal, choices, seed, why; may be repeated.",
+    ),
+]
+SnapStart = Annotated[
+    bool | None,
+    Option(
+        "--snap-start/--no-snap-start",
+        help=r"Whether snapshots are kept.  \[default: as in the stage]",
+    ),
+]
+Assume = Annotated[
+    list[str] | None,
+    Option(
+        metavar="NAME=NUMBER",
+        help="Assume otherwise than ops/usage.toml: months_kept=24; may be repeated.",
+    ),
+]
+OtherPrices = Annotated[
+    Path | None, Option(metavar="FILE", help="Other prices than in ops/prices.toml, as TOML.")
+]
+VndPerUsd = Annotated[
+    float | None, Option(metavar="N", min=1, help=r"VND for a dollar.  \[default: 26000]")
+]
+Plot = Annotated[
+    Path | None, Option(metavar="FILE", help="Draw cost and margin over volume as a PNG.")
+]
+
+
 def cost(
     *,
-    images: Annotated[
-        list[int] | None,
-        Option(
-            metavar="N",
-            min=1,
-            help=r"Images a month; may be repeated.  \[default: 1000, 10000 and 100000]",
-        ),
-    ] = None,
+    images: Images = None,
     stage: StageName = None,
-    seed: Annotated[bool, Option("--seed", help="Beside the seed's three tiers.")] = False,
-    snap_start: Annotated[
-        bool | None,
-        Option(
-            "--snap-start/--no-snap-start",
-            help=r"Whether snapshots are kept.  \[default: the stage's]",
-        ),
-    ] = None,
+    table: Tables = None,
+    snap_start: SnapStart = None,
     hosted: Annotated[bool, Option("--hosted", help="With the page on CloudFront.")] = False,
-    assume: Annotated[
-        list[str] | None,
-        Option(
-            metavar="NAME=NUMBER",
-            help="Assume otherwise than ops/usage.toml: months_kept=24; may be repeated.",
-        ),
-    ] = None,
-    prices: Annotated[
-        Path | None,
-        Option(metavar="FILE", help="Other prices than in ops/prices.toml, as TOML."),
-    ] = None,
-    vnd_per_usd: Annotated[
-        float | None, Option(metavar="N", min=1, help=r"VND for a dollar.  \[default: 26000]")
-    ] = None,
-    plot: Annotated[
-        Path | None, Option(metavar="FILE", help="Draw cost and margin over volume as a PNG.")
-    ] = None,
+    assume: Assume = None,
+    prices: OtherPrices = None,
+    vnd_per_usd: VndPerUsd = None,
+    plot: Plot = None,
     as_json: Json = False,
     as_markdown: Markdown = False,
 ) -> int:
@@ -77,15 +92,17 @@ def cost(
     if as_json:
         OUT.out(json.dumps(cost_tables.facts(offer, bills), indent=2))
         return 0
-    if seed:
-        tables = list(cost_tables.against_seed(offer))
-    else:
-        one = len(bills) == 1
-        detail = cost_tables.arithmetic(bills[0]) if one else cost_tables.services(bills)
-        summary = cost_tables.summary(offer, bills)
-        tables = [detail, summary, cost_tables.shortfall(bills), cost_tables.choices(bills)]
-    texts = [table.markdown() if as_markdown else table.text() for table in tables]
-    OUT.out("\n\n".join([*texts, cost_tables.break_even_words(offer)]))
+    known = cost_tables.tables(offer, bills)
+    names = table or ["lines" if len(bills) == 1 else "services", "summary", "goal", "choices"]
+    if unknown := set(names) - set(known):
+        raise BadParameter(f"there is no table {min(unknown)}; there are {', '.join(known)}")
+    texts = [
+        each.markdown() if as_markdown else each.text()
+        for each in (known[name]() for name in names)
+    ]
+    if "summary" in names:
+        texts.append(cost_tables.break_even_words(offer))
+    OUT.out("\n\n".join(texts))
     return 0
 
 

@@ -162,8 +162,8 @@ def choices(bills: Sequence[Bill]) -> Table:
     )
 
 
-def against_seed(offer: Offer) -> Sequence[Table]:
-    """The seed's tiers beside ours, and why they differ."""
+def beside_seed(offer: Offer) -> Table:
+    """The seed's tiers beside ours."""
     bills = [offer.bill(images) for images in TIERS]
     lines = seed_lines()
 
@@ -175,23 +175,33 @@ def against_seed(offer: Offer) -> Sequence[Table]:
 
     everything = [name for line in lines for name in line.ours]
     sums = [sum(tier) for tier in zip(*(line.usd for line in lines), strict=True)]
-    heads = [head for images in TIERS for head in (f"{images:,}: seed", "ours")]
-    return (
-        Table(
-            title=f"{offer.config.stage}: the seed's USD a month, ours without / with allowances",
-            head=("service", *heads),
-            rows=[
-                *(row(line.service, line.ours, line.usd) for line in lines),
-                row("total", everything, sums),
-            ],
-        ),
-        Table(
-            title="Why they differ",
-            head=("service", "why"),
-            rows=[(line.service, line.why) for line in lines],
-            words=2,
-        ),
+    return Table(
+        title=f"{offer.config.stage}: the seed's USD a month, ours without / with allowances",
+        head=("service", *(head for images in TIERS for head in (f"{images:,}: seed", "ours"))),
+        rows=[
+            *(row(line.service, line.ours, line.usd) for line in lines),
+            row("total", everything, sums),
+        ],
     )
+
+
+def why_not_the_seeds() -> Table:
+    """Why ours differ from the seed's."""
+    rows = [(line.service, line.why) for line in seed_lines()]
+    return Table(title="Why they differ", head=("service", "why"), rows=rows, words=2)
+
+
+def tables(offer: Offer, bills: Sequence[Bill]) -> dict[str, Callable[[], Table]]:
+    """Every table, by the name that one asks for it."""
+    return {
+        "lines": lambda: arithmetic(bills[0]),
+        "services": lambda: services(bills),
+        "summary": lambda: summary(offer, bills),
+        "goal": lambda: shortfall(bills),
+        "choices": lambda: choices(bills),
+        "seed": lambda: beside_seed(offer),
+        "why": why_not_the_seeds,
+    }
 
 
 def break_even_words(offer: Offer) -> str:

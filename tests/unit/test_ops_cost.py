@@ -105,6 +105,7 @@ def test_cost_takes_other_assumptions_prices_and_rates(
         (["--stage", "nobody"], "There is no stage nobody; configured are: dev, prod"),
         (["--prices", "nowhere.toml"], "nowhere.toml cannot be read"),
         (["--assume", "looks=3"], "What can be assumed"),
+        (["--table", "nothing"], "there is no table nothing; there are lines"),
         (["--vnd-per-usd", "0"], "greater than or equal to 1"),
     ],
 )
@@ -133,7 +134,7 @@ def test_cost_says_when_an_image_costs_more_than_it_earns(
 
 
 def test_cost_stands_beside_the_seeds_tiers(capsys: pytest.CaptureFixture[str]) -> None:
-    out = said(capsys, "cost", "--seed")
+    out = said(capsys, "cost", "--table", "seed", "--table", "why")
     for total in ("$48.63", "$484.80", "$4,848.00"):
         assert total in out
     assert "Why they differ" in out
