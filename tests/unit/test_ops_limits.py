@@ -77,7 +77,8 @@ def test_each_change_says_what_it_buys() -> None:
     assert bought["as configured"].images(HOUR) == 7_200
     assert bought["a quota of 10/s"].images(HOUR) == 36_000
     assert bought["a second route as fast"].images(HOUR) == 14_400
-    assert bought["provisioned throughput, half the latency"].images(HOUR) == 7_200
+    quick = bought["provisioned throughput, half the latency"]
+    assert (quick.images(HOUR), quick.workers) == (7_200, 14)
     fifty = bought["a quota of 50/s"]
     assert fifty.bottleneck.name == "the API's throttle"
     assert fifty.workers == 700

@@ -1,0 +1,27 @@
+"""What `imagify cost` takes for granted of the stack."""
+
+from __future__ import annotations
+
+from ops.usage import API_GB, WORKER_GB, read_usage
+from tests.infra.template import FUNCTIONS, Template
+
+MIB_OF_A_GB = 1024
+
+
+def test_functions_have_the_memory_that_they_are_billed_for(aws: Template) -> None:
+    for name in FUNCTIONS:
+        gb = WORKER_GB if name == "worker" else API_GB
+        assert aws.function(name)["MemorySize"] == gb * MIB_OF_A_GB, name
+
+
+def test_the_bill_has_at_least_what_the_stack_has(aws: Template) -> None:
+    standing = read_usage().standing
+    assert len(aws.of_type("AWS::CloudWatch::Alarm")) <= standing.alarms
+    assert len(aws.of_type("AWS::CloudWatch::Dashboard")) <= standing.dashboards
+    kept = [name for name in FUNCTIONS if "SnapStart" in aws.function(name)]
+    assert len(kept) <= standing.snapshots
+
+
+def test_the_sweep_runs_as_often_as_it_is_billed(aws: Template) -> None:
+    assert aws.one("AWS::Scheduler::Schedule")["ScheduleExpression"] == "rate(1 minute)"
+    assert read_usage().standing.sweeps_a_minute == 1
