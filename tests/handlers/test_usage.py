@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -268,7 +269,12 @@ def test_metrics_cost_in_the_hours_in_which_they_are_written(
 
 def write(name: str, counts: Mapping[str, float]) -> None:
     """Put an event's counts into the file, in the place of those that are there."""
-    told = "\n".join(f"{what} = {number:_}" for what, number in counts.items() if number)
-    others = re.split(r"(?m)^(?=\[)", USAGE.read_text(encoding="utf-8").rstrip() + "\n")
-    kept = [part.rstrip() for part in others if not part.startswith(f"[events.{name}]")]
-    USAGE.write_text("\n\n".join([*kept, f"[events.{name}]\n{told}"]) + "\n", encoding="utf-8")
+    # Full hundreds of bytes, so that the page of costs is the same whoever counts.
+    rounded = {
+        what: math.ceil(number / 100) * 100 if what.endswith("_bytes") else number
+        for what, number in counts.items()
+    }
+    told = "".join(f"{what} = {number:_}\n" for what, number in rounded.items() if number)
+    section = re.compile(rf"\[events\.{name}\]\n(?:[a-z_]+ = .*\n)*")
+    text = USAGE.read_text(encoding="utf-8")
+    USAGE.write_text(section.sub(f"[events.{name}]\n{told}", text), encoding="utf-8")
