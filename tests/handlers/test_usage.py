@@ -269,7 +269,7 @@ def test_metrics_cost_in_the_hours_in_which_they_are_written(
 
 def write(name: str, counts: Mapping[str, float]) -> None:
     """Put an event's counts into the file, in the place of those that are there."""
-    # Full hundreds of bytes, so that the page of costs is the same whoever counts.
+    # Full hundreds of bytes: ids and times are not always as long.
     rounded = {
         what: math.ceil(number / 100) * 100 if what.endswith("_bytes") else number
         for what, number in counts.items()
