@@ -48,10 +48,18 @@ DEFAULT_PACKAGES = (
 )
 """The seed's 0.10 USD for an image of 2 credits, at 26,000 VND to the dollar: set your own."""
 
+PRESIGNED_SECONDS_MAX = 3600
+"""How long S3 keeps to what a function has signed: its credentials may not live much longer."""
+SIGNED_SECONDS_MAX = 7 * 24 * 3600
+"""How long a link may work that CloudFront checks, by a key that stays."""
+
 CONCURRENCY_MAX = 1000
 """SQS event sources take no higher maximum concurrency."""
 
 LogRetentionDays = Literal[7, 14, 30, 90, 365]
+
+DOMAIN = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$"
+CERTIFICATE = r"^arn:aws:acm:us-east-1:\d{12}:certificate/[0-9a-f-]+$"
 
 
 class ConfigError(Exception):
@@ -90,12 +98,26 @@ class Config(BaseModel):
     )
     """The SecureString in Parameter Store that holds the merchant's account, which the stack reads
     and does not make; see docs/PAYMENTS.md. By default `/imagify/{stage}/vnpay`."""
-    page_url: Annotated[str, Field(pattern=r"^(https?://[^?#]+)?$")] = ""
-    """Where people go after paying, with `?txn_ref=…&outcome=…`; empty: to a plain page of ours."""
-    image_url_seconds: Annotated[int, Field(ge=60, le=3600)] = 900
-    """How long a signed image URL works; a function's credentials may not live much longer."""
-    allowed_origins: tuple[str, ...] = ("*",)
-    """Web origins that may call the API from a browser; see `infra.api`."""
+    domain: Annotated[str, Field(pattern=DOMAIN)] | None = None
+    """What the page is called, such as imagify.example.com; None: by CloudFront's own name. With
+    one, CloudFront hands out images too; see docs/HOSTING.md."""
+    certificate_arn: Annotated[str, Field(pattern=CERTIFICATE)] | None = None
+    """The domain's certificate, which goes with it; CloudFront takes only those in us-east-1."""
+    image_key_version: Annotated[int, Field(ge=1)] = 1
+    """Which pair of keys signs the links of images, where there is a domain."""
+    page_url: Annotated[str, Field(pattern=r"^(https?://[^?#]+)?$")] = Field(
+        default_factory=lambda given: f"{_origin(given)}/" if given.get("domain") else ""
+    )
+    """Where people go after paying, with `?txn_ref=…&outcome=…`; by default to the domain's page,
+    and without one to a plain page of ours."""
+    image_url_seconds: Annotated[int, Field(ge=60, le=SIGNED_SECONDS_MAX)] = 900
+    """How long a signed image URL works: 3,600 at most without a domain, as S3's die with the
+    credentials of the function."""
+    allowed_origins: tuple[str, ...] = Field(
+        default_factory=lambda given: (_origin(given) if given.get("domain") else "*",)
+    )
+    """Web origins that may call the API from a browser, see `infra.api`; by default the domain's,
+    and without one any."""
     requests_per_second: Annotated[int, Field(ge=1, le=10_000)] = 200
     """What the whole API takes before it answers 429."""
     request_burst: Annotated[int, Field(ge=1, le=5_000)] = 400
@@ -119,6 +141,19 @@ class Config(BaseModel):
         return f"Imagify-{self.stage}"
 
     @property
+    def image_key_versions(self) -> tuple[int, ...]:
+        """Whose links work: the pair that signs, and the one before, as its links are about."""
+        return tuple(range(self.image_key_version, max(self.image_key_version - 2, 0), -1))
+
+    def image_key_parameter(self, version: int) -> str:
+        """The SecureString in Parameter Store with the private key; the public one is beside it."""
+        return f"/imagify/{self.stage}/image-key/{version}"
+
+    def image_public_key_parameter(self, version: int) -> str:
+        """The parameter with the public key, which the stack reads."""
+        return f"{self.image_key_parameter(version)}/public"
+
+    @property
     def workers(self) -> int:
         """How many workers run at once, at most."""
         return min(worker_concurrency(self.routes), self.workers_max)
@@ -129,6 +164,17 @@ class Config(BaseModel):
             raise ValueError(f'the stage {PROD} keeps its data: removal is "keep" there')
         return self
 
+    @model_validator(mode="after")
+    def _host_under_a_name(self) -> Self:
+        if (self.domain is None) != (self.certificate_arn is None):
+            raise ValueError("domain and certificate_arn go together: set both, or neither")
+        if self.domain is None and self.image_url_seconds > PRESIGNED_SECONDS_MAX:
+            raise ValueError(
+                f"image_url_seconds is at most {PRESIGNED_SECONDS_MAX} without a domain:"
+                " S3's links die with the credentials that signed them"
+            )
+        return self
+
     @field_validator("packages")
     @classmethod
     def _check_names(cls, packages: tuple[Package, ...]) -> tuple[Package, ...]:
@@ -136,6 +182,10 @@ class Config(BaseModel):
         if len(set(names)) < len(names):
             raise ValueError(f"each package needs a name of its own, and these are given: {names}")
         return packages
+
+
+def _origin(given: Mapping[str, Any]) -> str:
+    return f"https://{given['domain']}"
 
 
 FindModel = Callable[[str], ModelSpec | None]

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
 from http import HTTPStatus
+from ipaddress import ip_address
 from typing import Any, TypeVar
 
 from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
@@ -41,6 +42,8 @@ MANUAL_SECONDS = 3600
 JSON = "application/json"
 NO_STORE = {"Cache-Control": "no-store"}
 PROBLEM_JSON = "application/problem+json"
+VIEWER_ADDRESS = "x-viewer-address"
+"""Where CloudFront says who has called it (`infra/edge/api.js`)."""
 RETRY_AFTER_SECONDS = 2
 """When to ask again after something that may work the next time."""
 RETRY_AFTER_SECONDS_MAX = 30
@@ -205,6 +208,19 @@ def answer(
 def if_none_match(event: APIGatewayProxyEventV2) -> str | None:
     """The ETags that the caller has, as sent."""
     return event.headers.get("if-none-match")
+
+
+def viewer_address(event: APIGatewayProxyEventV2) -> str:
+    """The caller's IP address: as CloudFront says, or as API Gateway sees whoever comes straight.
+
+    Who comes straight can write that header too, and lies about nobody but himself: never let
+    anybody in by this address.
+    """
+    said = event.headers.get(VIEWER_ADDRESS) or ""
+    try:
+        return ip_address(said.partition("%")[0]).compressed
+    except ValueError:
+        return event.request_context.http.source_ip
 
 
 def wait_preferred(event: APIGatewayProxyEventV2) -> int:

@@ -330,7 +330,11 @@ class ImageSigner(Protocol):
     """Hands images out."""
 
     def url(self, key: str, *, expires_seconds: int) -> str:
-        """A URL that shows the image to whoever has it, for a while; calls nothing."""
+        """A URL that shows the image to whoever has it, for a while.
+
+        No call is made for it, but for the first that needs a key of ours: that may raise
+        ServiceFailed.
+        """
 
 
 class ModelClient(Protocol):

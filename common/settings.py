@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
 
 from common.routes import ROUTES, Route
 from common.vnpay import PRICE_VND_MAX, PRICE_VND_MIN
@@ -75,6 +75,19 @@ class RoutedSettings(JobSettings):
         return values
 
 
+class ImageLinks(BaseModel):
+    """How CloudFront hands out images."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    origin: Text
+    """Where, such as `https://imagify.example.com`; the path there is the image's key."""
+    key_pair_id: Text
+    """CloudFront's name of the public key."""
+    key_parameter: Text
+    """The name of the SecureString in Parameter Store that holds the private key, as PEM."""
+
+
 class OutlookSettings(RoutedSettings):
     """What it takes to show a job."""
 
@@ -84,6 +97,15 @@ class OutlookSettings(RoutedSettings):
     """How many jobs are worked on at once, at most."""
     image_url_seconds: Count = 900
     """How long a signed image URL works."""
+    image_links: ImageLinks | None = None
+    """JSON: `{"origin", "key_pair_id", "key_parameter"}`; empty: S3 hands images out itself."""
+
+    @field_validator("image_links", mode="before")
+    @classmethod
+    def _read_links(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return ImageLinks.model_validate_json(value) if value else None
+        return value
 
 
 class SubmitSettings(OutlookSettings):

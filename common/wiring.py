@@ -19,6 +19,7 @@ from common.aws import clients
 from common.aws.api_gateway_wire import ApiGatewayWire
 from common.aws.bedrock import BedrockModels
 from common.aws.clients import PUSHES_AT_ONCE
+from common.aws.cloudfront_links import CloudFrontLinks
 from common.aws.dynamo_connections import DynamoConnections
 from common.aws.dynamo_jobs import DynamoJobStore
 from common.aws.dynamo_ledger import DynamoLedger
@@ -31,6 +32,7 @@ from common.aws.ssm_merchant import SsmMerchant
 from common.aws.streams import changes
 from common.outlook import Forecaster
 from common.pacing import Pacer
+from common.ports import ImageSigner
 from common.services import (
     AccountsServices,
     FeedServices,
@@ -230,9 +232,15 @@ def _images(settings: JobSettings) -> S3ImageStore:
     return S3ImageStore(clients.s3(settings.home_region), bucket=settings.images_bucket)
 
 
+def _signer(settings: OutlookSettings) -> ImageSigner:
+    if settings.image_links is None:
+        return _images(settings)
+    return CloudFrontLinks(clients.ssm(settings.home_region), settings.image_links, now=utc_now)
+
+
 def _snapshots(settings: OutlookSettings) -> Snapshots:
     return Snapshots(
-        images=_images(settings),
+        images=_signer(settings),
         forecaster=Forecaster(
             _lines(settings),
             _jobs(settings),

@@ -12,10 +12,14 @@ from common.config import ConfigError
 from infra import packaging
 from infra.context import load, sandbox_assets
 from infra.stack import ImagifyStack
+from infra.web import ImagifyWebStack
 
 
 def build(app: App) -> ImagifyStack:
-    """Put the stack into the app; cdk-nag checks it, as AWS gets it. Raises ConfigError."""
+    """Put the stacks into the app, and answer the first; the page's is on AWS alone.
+
+    cdk-nag checks what AWS gets. Raises ConfigError.
+    """
     config = load(app)
     assets = sandbox_assets(app)
     stack = ImagifyStack(
@@ -26,6 +30,7 @@ def build(app: App) -> ImagifyStack:
         sandbox_assets=assets,
     )
     if assets is None:
+        ImagifyWebStack(app, config=config, home=stack)
         Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return stack
 

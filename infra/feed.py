@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, Stack, Token
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_iam as iam
@@ -19,7 +19,7 @@ from infra.function import (
     allow_index,
     allow_items,
 )
-from infra.nag import accept
+from infra.nag import accept, named
 
 STAGE = "live"
 MESSAGES_PER_SECOND = 100
@@ -121,8 +121,8 @@ class Feed(Construct):
         stack = Stack.of(self)
         api = self.api.node.default_child
         assert isinstance(api, apigateway.CfnApi)
-        account = _named(stack.account, "<AWS::AccountId>")
-        partition = _named(stack.partition, "<AWS::Partition>")
+        account = named(stack.account, "<AWS::AccountId>")
+        partition = named(stack.partition, "<AWS::Partition>")
         where = f"{partition}:execute-api:{stack.region}:{account}:<{stack.get_logical_id(api)}>"
         for method in methods:
             sockets = f"{STAGE}/{method}/@connections/*"
@@ -131,8 +131,3 @@ class Feed(Construct):
             )
             allow(role, [arn], "execute-api:ManageConnections")
             accept(role, f"AwsSolutions-IAM5[Resource::arn:{where}/{sockets}]", SOCKETS_REASON)
-
-
-def _named(value: str, name: str) -> str:
-    """The value, or how cdk-nag calls one that only the deployment knows."""
-    return name if Token.is_unresolved(value) else value

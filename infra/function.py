@@ -21,6 +21,7 @@ from constructs import Construct
 from common.config import Config
 from common.routes import ROUTES
 from common.settings import WAITING_INDEX, Settings
+from infra.image_keys import ImageKeys
 from infra.logs import log_group
 from infra.nag import accept
 from infra.queue import JobsQueue
@@ -45,6 +46,8 @@ class Parts:
     code: lambda_.Code
     storage: Storage
     queue: JobsQueue
+    image_keys: ImageKeys | None
+    """None: S3 hands images out itself."""
 
 
 class FunctionMaker:
@@ -55,6 +58,7 @@ class FunctionMaker:
         self._config = parts.config
         self._code = parts.code
         self._storage = parts.storage
+        self._image_keys = parts.image_keys
 
     def job_values(self) -> dict[str, str]:
         """What `RoutedSettings` has: where jobs are, and the routes that there are."""
@@ -74,6 +78,7 @@ class FunctionMaker:
             **self.job_values(),
             "routes_table": self._storage.routes.table_name,
             "image_url_seconds": str(self._config.image_url_seconds),
+            "image_links": self._image_keys.links if self._image_keys else "",
             "workers": str(self._config.workers),
         }
 
@@ -82,6 +87,8 @@ class FunctionMaker:
         allow_index(role, self._storage.jobs, WAITING_INDEX)
         allow_items(role, self._storage.routes, "BatchGetItem")
         self.allow_images(role, "s3:GetObject")
+        if self._image_keys:
+            allow_parameter(role, self._image_keys.parameter)
 
     def role(self, name: str) -> iam.Role:
         """A role that may do nothing yet."""
@@ -159,6 +166,15 @@ def environment(settings: type[Settings], values: Mapping[str, str]) -> dict[str
 def allow(role: iam.Role, resources: Sequence[str], *actions: str) -> None:
     """Allow actions on resources."""
     role.add_to_policy(iam.PolicyStatement(actions=list(actions), resources=list(resources)))
+
+
+def allow_parameter(role: iam.Role, name: str) -> None:
+    """Allow to read a SecureString in Parameter Store."""
+    # The account's own key for SecureStrings may be used by whoever may read the parameter.
+    arn = Stack.of(role).format_arn(
+        service="ssm", resource="parameter", resource_name=name.removeprefix("/")
+    )
+    allow(role, [arn], "ssm:GetParameter")
 
 
 def allow_items(role: iam.Role, table: dynamodb.Table, *operations: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from aws_cdk import Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
@@ -23,7 +22,14 @@ from common.settings import (
     WorkerSettings,
 )
 from common.sizing import TIMEOUTS
-from infra.function import FunctionMaker, Parts, allow, allow_index, allow_items
+from infra.function import (
+    FunctionMaker,
+    Parts,
+    allow,
+    allow_index,
+    allow_items,
+    allow_parameter,
+)
 
 LONG_POLL_TIMEOUT_SECONDS = WAIT_SECONDS_MAX + 8
 """The longest wait that a caller may prefer, and time to answer; API Gateway gives up after 30."""
@@ -211,13 +217,7 @@ class Functions(Construct):
         allow_items(role, store.payments, "GetItem", "PutItem")
         allow_items(role, store.users, "UpdateItem")
         allow_items(role, store.ledger, "PutItem")
-        # The account's own key for SecureStrings may be used by whoever may read the parameter.
-        parameter = Stack.of(self).format_arn(
-            service="ssm",
-            resource="parameter",
-            resource_name=self._config.vnpay_parameter.removeprefix("/"),
-        )
-        allow(role, [parameter], "ssm:GetParameter")
+        allow_parameter(role, self._config.vnpay_parameter)
 
     def _money_values(self) -> dict[str, str]:
         return {

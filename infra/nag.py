@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Acknowledgment, Validations
+from aws_cdk import Acknowledgment, Token, Validations
 from constructs import IConstruct
 
 
@@ -12,3 +12,8 @@ def accept(construct: IConstruct, rule: str, reason: str) -> None:
     A rule with several findings takes one of them: `AwsSolutions-IAM5[Resource::*]`.
     """
     Validations.of(construct).acknowledge(Acknowledgment(id=rule, reason=reason))
+
+
+def named(value: str, name: str) -> str:
+    """The value, or how cdk-nag calls one that only the deployment knows."""
+    return name if Token.is_unresolved(value) else value

@@ -14,6 +14,7 @@ from infra.api import Api
 from infra.feed import Feed
 from infra.function import Parts
 from infra.functions import Functions
+from infra.image_keys import ImageKeys
 from infra.packaging import Package
 from infra.queue import JobsQueue
 from infra.storage import Storage
@@ -27,13 +28,14 @@ class ImagifyStack(Stack):
     """Everything that Imagify is in AWS.
 
     `sandbox_assets` names the local run's bucket for assets, and is None on AWS. The sandbox gets
-    this very template but for three things, all of them decided here and in `infra.app`:
+    this very template but for four things, all of them decided here and in `infra.app`:
 
     1. the code package holds no libraries: the emulator runs functions with its own interpreter,
        which could not load those built for Lambda's (`infra.app` chooses the package);
     2. buckets and queues do not insist on TLS: the emulator speaks plain HTTP on loopback;
     3. assets go to the named bucket with the caller's own credentials: the emulator has no CDK
-       bootstrap roles.
+       bootstrap roles;
+    4. nothing is exported to `infra.web`, which is on AWS alone: the emulator has no CloudFront.
     """
 
     def __init__(
@@ -60,7 +62,18 @@ class ImagifyStack(Stack):
         self.storage = Storage(self, "Storage", keep=keep, tls_only_bucket=on_aws)
         self.queue = JobsQueue(self, "Queue", attempts_max=config.attempts_max, tls_only=on_aws)
         code = lambda_.Code.from_asset(str(package.path), asset_hash=package.digest)
-        parts = Parts(config=config, code=code, storage=self.storage, queue=self.queue)
+        self.image_keys = (
+            ImageKeys(self, "ImageKeys", config=config, domain=config.domain, storage=self.storage)
+            if config.domain
+            else None
+        )
+        parts = Parts(
+            config=config,
+            code=code,
+            storage=self.storage,
+            queue=self.queue,
+            image_keys=self.image_keys,
+        )
         self.functions = Functions(self, "Functions", parts=parts)
         self.feed = Feed(self, "Feed", parts=parts)
         self.accounts = Accounts(

@@ -45,7 +45,7 @@ def post_payment() -> Response[str]:
         http.read_body(PaymentRequest, event),
         user_id=user_id,
         key=http.idempotency_key(event) or given.new_id(),
-        ip_address=event.request_context.http.source_ip,
+        ip_address=http.viewer_address(event),
         packages=given.settings.packages,
         payments=given.payments,
         merchant=given.merchant,

@@ -1,0 +1,10 @@
+/**
+ * Runs in CloudFront, before a request goes on to the API: takes away the `/api` that brought it
+ * there, and says whose it is, as API Gateway sees only CloudFront.
+ */
+function handler(event) {
+  const request = event.request;
+  request.uri = request.uri.slice("/api".length);
+  request.headers["x-viewer-address"] = { value: event.viewer.ip };
+  return request;
+}
