@@ -45,10 +45,11 @@ class ImageKeys(Construct):
         self._let_cloudfront_read(storage)
 
     def _public_key(self, version: int) -> cloudfront.PublicKey:
-        # A key cannot be changed, so each version is another resource.
+        # A key cannot be changed, so each version is another resource; and CloudFront, which takes
+        # no second request of the same reference in an account, is given one made from this id.
         return cloudfront.PublicKey(
             self,
-            f"Key{version}",
+            f"{self._config.stage.capitalize()}{version}",
             public_key_name=f"{self._config.stack_name}-images-{version}",
             encoded_key=ssm.StringParameter.value_for_string_parameter(
                 self, self._config.image_public_key_parameter(version)

@@ -19,6 +19,7 @@ from ops.dlq import DLQ
 from ops.down import down
 from ops.generate import generate
 from ops.grant import grant
+from ops.image_key import IMAGE_KEY
 from ops.logs import logs
 from ops.payments import PAYMENTS
 from ops.status import status
@@ -26,7 +27,7 @@ from ops.up import up
 from sandbox.errors import SandboxError
 
 _COMMANDS = (up, down, status, generate, buy, grant, audit, logs, cost, capacity)
-_GROUPS = (PAYMENTS, DLQ)
+_GROUPS = (PAYMENTS, DLQ, IMAGE_KEY)
 APP = Typer(
     name="imagify",
     help="Image generation in your own AWS account, and all of it on this machine.",

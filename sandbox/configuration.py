@@ -7,12 +7,22 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from common.config import CDK_JSON, USUAL_STAGE, ConfigError, parse, read_settings, settings_of
+from common.config import (
+    CDK_JSON,
+    PRESIGNED_SECONDS_MAX,
+    USUAL_STAGE,
+    ConfigError,
+    parse,
+    read_settings,
+    settings_of,
+)
 from common.models.catalogue import find
 from common.routes import ROUTES, Route
 from sandbox.environment import HOME_REGION
 from sandbox.errors import SandboxError
 
+_HOSTING = frozenset({"domain", "certificate_arn", "image_key_version"})
+"""Settings of CloudFront's, which is not here."""
 _P95_MARGIN_SECONDS = 2.0
 """How much longer than usual a worker may hold a simulated call."""
 
@@ -56,7 +66,11 @@ def for_local_run(
             routes = parse(settings).routes
             routes = tuple(route.model_copy(update=paced) for route in routes)
             changed["routes"] = ROUTES.dump_python(routes, mode="json")
-        local = {**settings, **changed}
+        here = {name: value for name, value in settings.items() if name not in _HOSTING}
+        life = here.get("image_url_seconds")
+        if isinstance(life, int):
+            changed["image_url_seconds"] = min(life, PRESIGNED_SECONDS_MAX)
+        local = {**here, **changed}
         config = parse(local)
     except ConfigError as error:
         raise SandboxError(f"cdk.json: {error}") from error
