@@ -43,6 +43,42 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Template:
     return synthesize(tmp_path_factory.mktemp("aws"), stage="prod")
 
 
+def page_of(home: Template) -> Template:
+    """The page's stack, which was synthesized beside the home stack."""
+    content = json.loads((home.assembly / "ImagifyWeb.template.json").read_text())
+    return Template(content, home.assembly, root="ImagifyWeb")
+
+
+@pytest.fixture(scope="session")
+def web(aws: Template) -> Template:
+    """The page's stack without a domain."""
+    return page_of(aws)
+
+
+DOMAIN = "imagify.example.com"
+CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/12345678-1234-1234-1234-123456789012"
+
+
+@pytest.fixture(scope="session")
+def hosted(tmp_path_factory: pytest.TempPathFactory) -> Template:
+    """What AWS gets as prod under a domain, after the keys were changed twice."""
+    settings = {
+        "domain": DOMAIN,
+        "certificate_arn": CERTIFICATE,
+        "image_key_version": 3,
+        "image_url_seconds": 7 * 86_400,
+        "stages": {"prod": {}},
+    }
+    folder = tmp_path_factory.mktemp("hosted")
+    return synthesize(folder, stage="prod", imagify=json.dumps(settings))
+
+
+@pytest.fixture(scope="session")
+def hosted_web(hosted: Template) -> Template:
+    """The page's stack under a domain."""
+    return page_of(hosted)
+
+
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Template:
     """What the emulator gets with the same settings."""

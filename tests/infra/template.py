@@ -17,6 +17,8 @@ class Template:
 
     content: Json
     assembly: Path
+    root: str = "Imagify"
+    """What its constructs' paths begin with."""
 
     def of_type(self, kind: str) -> dict[str, Json]:
         """The properties of all resources of a type, by their construct's path."""
@@ -91,6 +93,9 @@ class Template:
                 return f"{self._name(argument[0])}.{argument[1]}"
             if function == "Fn::Join":
                 return str(argument[0]).join(self.text(part) for part in argument[1])
+            if function in {"Fn::ImportValue", "Fn::Sub"}:
+                # An export has its stack's name, and what the CDK makes of the construct's.
+                return str(argument)
             raise AssertionError(f"an unexpected function: {function}")
         return str(value)
 
@@ -99,7 +104,7 @@ class Template:
         if resource is None:
             return logical_id
         path: str = resource["Metadata"]["aws:cdk:path"]
-        return path.removeprefix("Imagify/").removesuffix("/Resource")
+        return path.removeprefix(f"{self.root}/").removesuffix("/Resource")
 
 
 def as_list(value: Any) -> list[Any]:

@@ -18,6 +18,8 @@ from tests.infra.conftest import CDK_JSON, make_app
 TODAY = date(2026, 11, 23)
 CORE = "stability.stable-image-core-v1:1"
 TITAN = "amazon.titan-image-generator-v2:0"
+CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/12345678-1234-1234-1234-123456789012"
+HOSTED = {"domain": "imagify.example.com", "certificate_arn": CERTIFICATE}
 SMALL = {"package": "small", "credits": 20, "price_vnd": 26_000}
 
 
@@ -99,6 +101,15 @@ def test_the_command_lines_json_text_is_read() -> None:
         ({"page_url": "imagify.example.com"}, "page_url"),
         ({"page_url": "javascript:alert(1)"}, "page_url"),
         ({"page_url": "https://imagify.example.com/?a=b"}, "page_url"),
+        ({"domain": "imagify.example.com"}, "go together"),
+        ({"certificate_arn": CERTIFICATE}, "go together"),
+        ({"domain": "https://imagify.example.com", "certificate_arn": CERTIFICATE}, "domain"),
+        ({"domain": "Imagify.example.com", "certificate_arn": CERTIFICATE}, "domain"),
+        ({"domain": "localhost", "certificate_arn": CERTIFICATE}, "domain"),
+        ({**HOSTED, "certificate_arn": CERTIFICATE.replace("us-east-1", "eu-west-1")}, "certif"),
+        ({"image_url_seconds": 3601}, "at most 3600 without a domain"),
+        ({**HOSTED, "image_url_seconds": 7 * 86_400 + 1}, "image_url_seconds"),
+        ({"image_key_version": 0}, "image_key_version"),
     ],
 )
 def test_a_wrong_setting_is_named(raw: Any, said: str) -> None:
@@ -110,6 +121,29 @@ def test_a_wrong_setting_is_named(raw: Any, said: str) -> None:
 def test_a_package_costs_what_vnpay_takes(price_vnd: int) -> None:
     (package,) = parse({"packages": [{**SMALL, "price_vnd": price_vnd}]}).packages
     assert package.price_vnd == price_vnd
+
+
+def test_a_domain_is_where_people_come_back_to_and_who_may_call() -> None:
+    config = parse(HOSTED)
+    assert config.page_url == "https://imagify.example.com/"
+    assert config.allowed_origins == ("https://imagify.example.com",)
+    assert (parse({}).page_url, parse({}).allowed_origins) == ("", ("*",))
+
+
+def test_what_is_set_goes_before_what_follows_from_the_domain() -> None:
+    chosen = {"page_url": "https://shop.example.com/paid", "allowed_origins": ["*"]}
+    config = parse({**HOSTED, **chosen})
+    assert (config.page_url, config.allowed_origins) == (chosen["page_url"], ("*",))
+    assert parse({**HOSTED, "page_url": ""}).page_url == ""
+
+
+def test_links_may_work_for_a_week_where_there_is_a_domain() -> None:
+    assert parse({**HOSTED, "image_url_seconds": 7 * 86_400}).image_url_seconds == 604_800
+
+
+@pytest.mark.parametrize(("version", "working"), [(1, (1,)), (2, (2, 1)), (7, (7, 6))])
+def test_the_links_of_the_key_before_still_work(version: int, working: tuple[int, ...]) -> None:
+    assert parse({"image_key_version": version}).image_key_versions == working
 
 
 def test_nothing_need_be_sold() -> None:

@@ -11,7 +11,7 @@ from tests.infra.conftest import make_app
 from tests.infra.template import Template
 
 
-@pytest.mark.parametrize("template", ["aws", "two_routes"])
+@pytest.mark.parametrize("template", ["aws", "two_routes", "hosted"])
 def test_cdk_nag_has_no_finding_without_a_written_reason(
     request: pytest.FixtureRequest, template: str
 ) -> None:

@@ -39,11 +39,27 @@ def _without_bootstrap(template: Json) -> Json:
     return template
 
 
-def test_the_templates_differ_by_package_tls_and_bootstrap_alone(
+def _without_exports(template: Json) -> Json:
+    """What the page's stack imports, which the emulator has not."""
+    exports = {name for name, output in template["Outputs"].items() if "Export" in output}
+    assert exports == {name for name in template["Outputs"] if name.startswith("ExportsOutput")}
+    for name in exports:
+        del template["Outputs"][name]
+    return template
+
+
+def test_the_templates_differ_by_package_tls_bootstrap_and_exports_alone(
     aws: Template, sandbox: Template
 ) -> None:
     expected = _without_bootstrap(_without_tls(_without_package(copy.deepcopy(aws.content))))
+    expected = _without_exports(expected)
     assert _without_package(copy.deepcopy(sandbox.content)) == expected
+
+
+def test_the_sandbox_has_no_stack_for_the_page(sandbox: Template) -> None:
+    assert {path.name for path in sandbox.assembly.glob("*.template.json")} == {
+        "Imagify.template.json"
+    }
 
 
 def test_the_sandboxs_package_is_our_code_alone(sandbox: Template) -> None:

@@ -53,6 +53,22 @@ def test_the_operators_settings_hold_here_too() -> None:
     assert context["sandbox"]
 
 
+def test_a_local_run_has_no_cloudfront() -> None:
+    hosted = {
+        "domain": "imagify.example.com",
+        "certificate_arn": "arn:aws:acm:us-east-1:111122223333:certificate/0a",
+        "image_key_version": 2,
+        "image_url_seconds": 86_400,
+    }
+
+    assert local(hosted).settings == {
+        "home_region": HOME_REGION,
+        "page_url": PAGE,
+        "image_url_seconds": 3600,
+    }
+    assert local({"image_url_seconds": 600}).settings["image_url_seconds"] == 600
+
+
 def test_without_routes_there_is_the_usual_one() -> None:
     configured = local({})
 

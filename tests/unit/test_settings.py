@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from common.settings import (
     AccountsSettings,
+    ImageLinks,
     PaymentsSettings,
     Settings,
     StatusSettings,
@@ -84,6 +85,20 @@ def test_a_missing_setting_is_named(kind: type[Settings]) -> None:
 def test_a_malformed_setting_is_refused(variable: str, value: str) -> None:
     with pytest.raises(ValidationError):
         WorkerSettings.from_env({**ENV, variable: value})
+
+
+def test_cloudfront_hands_images_out_where_the_stack_says_so() -> None:
+    links = {"origin": "https://a.example", "key_pair_id": "K1", "key_parameter": "/key/1"}
+    env = {**ENV, "IMAGE_LINKS": json.dumps(links)}
+    assert SubmitSettings.from_env(env).image_links == ImageLinks.model_validate(links)
+    for nothing in ({}, {"IMAGE_LINKS": ""}):
+        assert SubmitSettings.from_env({**ENV, **nothing}).image_links is None
+
+
+@pytest.mark.parametrize("links", ["no json", "{}", '{"origin": "https://a.example"}', "[]"])
+def test_malformed_links_are_refused(links: str) -> None:
+    with pytest.raises(ValidationError):
+        SubmitSettings.from_env({**ENV, "IMAGE_LINKS": links})
 
 
 @pytest.mark.parametrize(
