@@ -20,18 +20,23 @@ def page_response_headers(
 ) -> cloudfront.ResponseHeadersPolicy:
     """The page's headers, as everywhere, and HSTS."""
     region = config.home_region
-    if config.domain:
-        images = f"https://{config.domain}"
-    else:
-        images = f"https://s3.{region}.amazonaws.com/{home.storage.images.bucket_name}/"
     headers = page_headers(
         connect=[
             f"wss://{home.feed.api.api_id}.execute-api.{region}.amazonaws.com",
             f"https://cognito-idp.{region}.amazonaws.com",
         ],
-        images=[images],
+        images=[
+            f"https://{config.domain}"
+            if config.domain
+            else s3_images(region, home.storage.images.bucket_name)
+        ],
     )
     return _policy(scope, "PageHeaders", name, headers)
+
+
+def s3_images(region: str, bucket: str) -> str:
+    """What the links begin with that S3 checks; see `common.aws.clients.s3`."""
+    return f"https://s3.{region}.amazonaws.com/{bucket}/"
 
 
 def image_headers(

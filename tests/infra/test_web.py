@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from common.aws import clients
 from common.http import VIEWER_ADDRESS
 from common.page_headers import page_headers
 from common.settings import (
@@ -16,6 +17,7 @@ from common.settings import (
     StatusSettings,
     SubmitSettings,
 )
+from infra.edge_headers import s3_images
 from tests.infra.conftest import CERTIFICATE, DOMAIN
 from tests.infra.template import FUNCTIONS, Json, Template
 
@@ -225,6 +227,19 @@ def test_the_page_has_the_headers_that_it_has_everywhere(page: Template, picture
     assert images.startswith(pictures)
     assert given.pop("Strict-Transport-Security") == "max-age=31536000"
     assert given == page_headers(connect=[feed, cognito], images=[images])
+
+
+@pytest.mark.parametrize("region", ["ap-southeast-1", "us-east-1"])
+def test_the_page_shows_what_s3_hands_out(region: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a domain the page's policy names the bucket as S3's links do."""
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "test")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    client = clients.s3.__wrapped__(region)
+    asked = {"Bucket": "pictures", "Key": "images/a.png"}
+    url = client.generate_presigned_url("get_object", Params=asked)
+    assert url.startswith(s3_images(region, "pictures"))
+    client.close()
 
 
 def test_images_are_handed_out_for_signed_links_alone(hosted_web: Template) -> None:
