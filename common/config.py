@@ -58,8 +58,8 @@ CONCURRENCY_MAX = 1000
 
 LogRetentionDays = Literal[7, 14, 30, 90, 365]
 
-DOMAIN = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$"
-CERTIFICATE = r"^arn:aws:acm:us-east-1:\d{12}:certificate/[0-9a-f-]+$"
+DOMAIN_PATTERN = r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$"
+CERTIFICATE_PATTERN = r"^arn:aws:acm:us-east-1:\d{12}:certificate/[0-9a-f-]+$"
 
 
 class ConfigError(Exception):
@@ -98,10 +98,10 @@ class Config(BaseModel):
     )
     """The SecureString in Parameter Store that holds the merchant's account, which the stack reads
     and does not make; see docs/PAYMENTS.md. By default `/imagify/{stage}/vnpay`."""
-    domain: Annotated[str, Field(pattern=DOMAIN)] | None = None
+    domain: Annotated[str, Field(pattern=DOMAIN_PATTERN)] | None = None
     """What the page is called, such as imagify.example.com; None: by CloudFront's own name. With
     one, CloudFront hands out images too; see docs/HOSTING.md."""
-    certificate_arn: Annotated[str, Field(pattern=CERTIFICATE)] | None = None
+    certificate_arn: Annotated[str, Field(pattern=CERTIFICATE_PATTERN)] | None = None
     """The domain's certificate, which goes with it; CloudFront takes only those in us-east-1."""
     image_key_version: Annotated[int, Field(ge=1)] = 1
     """Which pair of keys signs the links of images, where there is a domain."""

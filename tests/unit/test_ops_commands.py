@@ -116,7 +116,7 @@ def test_wrong_usage_is_told_and_ends_with_2(
     "command",
     [
         *([], ["up"], ["down"], ["status"], ["generate"], ["buy"], ["grant"], ["audit"]),
-        *(["payments"], ["payments", "refund"]),
+        *(["payments"], ["payments", "refund"], ["image-key"], ["image-key", "new"]),
     ],
 )
 def test_help_is_quick_for_it_imports_nothing_but_itself(command: list[str]) -> None:
