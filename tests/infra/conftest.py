@@ -55,13 +55,14 @@ def web(aws: Template) -> Template:
     return page_of(aws)
 
 
+ACCOUNT = "111122223333"
 DOMAIN = "imagify.example.com"
-CERTIFICATE = "arn:aws:acm:us-east-1:111122223333:certificate/12345678-1234-1234-1234-123456789012"
+CERTIFICATE = f"arn:aws:acm:us-east-1:{ACCOUNT}:certificate/12345678-1234-1234-1234-123456789012"
 
 
 @pytest.fixture(scope="session")
 def hosted(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """What AWS gets as prod under a domain, after the keys were changed twice."""
+    """What a known account gets as prod under a domain, after the keys were changed twice."""
     settings = {
         "domain": DOMAIN,
         "certificate_arn": CERTIFICATE,
@@ -70,7 +71,9 @@ def hosted(tmp_path_factory: pytest.TempPathFactory) -> Template:
         "stages": {"prod": {}},
     }
     folder = tmp_path_factory.mktemp("hosted")
-    return synthesize(folder, stage="prod", imagify=json.dumps(settings))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CDK_DEFAULT_ACCOUNT", ACCOUNT)
+        return synthesize(folder, stage="prod", imagify=json.dumps(settings))
 
 
 @pytest.fixture(scope="session")

@@ -18,7 +18,7 @@ from common.settings import (
     SubmitSettings,
 )
 from infra.edge_headers import s3_images
-from tests.infra.conftest import CERTIFICATE, DOMAIN
+from tests.infra.conftest import ACCOUNT, CERTIFICATE, DOMAIN
 from tests.infra.template import FUNCTIONS, Json, Template
 
 CACHED, NOT_CACHED = "658327ea-f89d-4fab-a63d-7e88639e58f6", "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
@@ -276,7 +276,7 @@ def test_under_a_domain_cloudfront_reads_images_and_nothing_else(hosted: Templat
     assert allowed["Action"] == "s3:GetObject"
     assert hosted.text(allowed["Resource"]) == "Storage/Images.Arn/images/*"
     (who,) = allowed["Condition"]["ArnLike"].values()
-    assert hosted.text(who) == "arn:aws:cloudfront::AWS::AccountId:distribution/*"
+    assert hosted.text(who) == f"arn:aws:cloudfront::{ACCOUNT}:distribution/*"
 
 
 def test_the_key_that_signs_and_the_one_before_it_are_good(hosted: Template) -> None:
@@ -303,7 +303,7 @@ def test_who_shows_jobs_signs_with_the_newest_key(hosted: Template, name: str) -
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_nobody_else_may_read_the_key(hosted: Template, name: str) -> None:
-    parameter = "arn:aws:ssm:ap-southeast-1:AWS::AccountId:parameter/imagify/prod/image-key/3"
+    parameter = f"arn:aws:ssm:ap-southeast-1:{ACCOUNT}:parameter/imagify/prod/image-key/3"
     keys = {what: how for what, how in hosted.permissions(name).items() if "image-key" in what}
     assert keys == ({parameter: {"ssm:GetParameter"}} if name in SHOWING else {})
 
