@@ -69,6 +69,12 @@ def test_nothing_overwrites_a_pair(ssm: SSMClient, capsys: Printed) -> None:
     assert "raise image_key_version" in capsys.readouterr().err.replace("\n", " ")
 
 
+def test_a_public_key_is_given_no_other_private_one(ssm: SSMClient) -> None:
+    ssm.put_parameter(Name=PUBLIC, Value="of a key that is elsewhere", Type="String")
+    assert new("--stage", "dev") == 1
+    assert set(stored(ssm)) == {PUBLIC}
+
+
 def test_what_an_earlier_try_has_left_is_gone_on_with(ssm: SSMClient) -> None:
     left = new_private_key()
     ssm.put_parameter(Name=PRIVATE, Value=left, Type="SecureString")
