@@ -16,6 +16,7 @@ from ops.buy import buy
 from ops.capacity import capacity
 from ops.cost import cost
 from ops.dlq import DLQ
+from ops.doctor import doctor
 from ops.down import down
 from ops.generate import generate
 from ops.grant import grant
@@ -26,7 +27,7 @@ from ops.status import status
 from ops.up import up
 from sandbox.errors import SandboxError
 
-_COMMANDS = (up, down, status, generate, buy, grant, audit, logs, cost, capacity)
+_COMMANDS = (up, down, status, generate, buy, grant, audit, logs, cost, capacity, doctor)
 _GROUPS = (PAYMENTS, DLQ, IMAGE_KEY)
 APP = Typer(
     name="imagify",

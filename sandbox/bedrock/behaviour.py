@@ -36,6 +36,8 @@ class Behaviour(_Told):
     """Whether retired models are still served."""
     any_region: bool = False
     """Whether models are served everywhere, not only where the service has them."""
+    without_access: tuple[str, ...] = ()
+    """Models, by id, that this account has not been given access to."""
     picture: Literal["full", "plain"] = "full"
     """`plain` is one flat image a size, for measuring pace without paying for drawing."""
     refused_prompts: Words = ("nsfw", "nude", "gore", "khỏa thân", "khoả thân")

@@ -16,6 +16,7 @@ from starlette.routing import Route
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from sandbox.bedrock.behaviour import Behaviour
+from sandbox.bedrock.catalogue import Catalogue
 from sandbox.bedrock.control import Control
 from sandbox.bedrock.painter import Painter
 from sandbox.bedrock.simulator import Simulator
@@ -47,6 +48,7 @@ def make_app(behaviour: Behaviour, *, rng: random.Random) -> Starlette:
     return Starlette(
         routes=[
             Route("/model/{model_id:path}/invoke", simulator.invoke, methods=["POST"]),
+            *Catalogue(simulator).routes(),
             *Control(simulator).routes(),
         ],
         lifespan=lifespan,

@@ -97,9 +97,10 @@ class Simulator:
         arrived_ns: int = request.scope["state"]["arrived_ns"]
         tally = self.tally
         try:
-            region = _region(request)
+            region = region_of(request)
             model_id: str = request.path_params["model_id"]
-            model = self._served(model_id, region)
+            model = self.served(model_id, region)
+            self._require_access(model_id)
         except BedrockError as error:
             tally.add(None, calls=1, failures=1)
             return self._sent(error.response())
@@ -116,7 +117,8 @@ class Simulator:
         finally:
             tally.add(call.line, in_flight=-1, **{call.outcome: 1})
 
-    def _served(self, model_id: str, region: str) -> PlayedModel:
+    def served(self, model_id: str, region: str) -> PlayedModel:
+        """The model, if the region has it; raises BedrockError."""
         model = MODELS.get(model_id)
         if model is None:
             raise BedrockError(
@@ -131,6 +133,10 @@ class Simulator:
                 f"The provided model identifier is invalid: {region} does not have {model_id}.",
             )
         return model
+
+    def _require_access(self, model_id: str) -> None:
+        if model_id in self.behaviour.without_access:
+            raise BedrockError(*_ERRORS[Fault.ACCESS_DENIED])
 
     async def _answer(self, call: _Call, tally: Tally) -> Response:
         behaviour = self.behaviour
@@ -201,7 +207,7 @@ class Simulator:
         return response
 
 
-def _region(request: Request) -> str:
+def region_of(request: Request) -> str:
     """The region that the call was signed for; signatures are not checked, only read."""
     match = _CREDENTIAL.match(request.headers.get("authorization", ""))
     if match is None:

@@ -1,0 +1,1 @@
+"""What `imagify doctor` looks at: a module a concern, each asking AWS and judging the answer."""

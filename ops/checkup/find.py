@@ -1,0 +1,84 @@
+"""Finding what is to be looked at: the local run, a stage of cdk.json, the stack that it has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import boto3
+from botocore.exceptions import BotoCoreError, ClientError
+
+from common.config import USUAL_STAGE, Config, parse, read_settings, settings_of
+from common.routes import ROUTES
+from ops.checkup.deployment import Clients, Deployment, Resource, Stack
+from ops.stack import StackError
+from sandbox.environment import HOME_REGION
+from sandbox.places import Places
+from sandbox.run import find
+from sandbox.state import Outputs
+
+STACK_PREFIX = Config(stage=USUAL_STAGE).stack_name.removesuffix(USUAL_STAGE)
+"""What the names of all stages' stacks begin with."""
+
+
+def local_run(env: Mapping[str, str]) -> Deployment:
+    """The run that is up. Raises NotRunning, ConfigError."""
+    state = find(Places.from_env(env))
+    here = {
+        "home_region": HOME_REGION,
+        "page_url": state.page_url,
+        "routes": ROUTES.dump_python(state.routes, mode="json"),
+    }
+    settings = settings_of(read_settings(), USUAL_STAGE)
+    return Deployment(
+        config=parse({**settings, **here}),
+        region=HOME_REGION,
+        clients=Clients(boto3.session.Session(), local=state),
+        local=True,
+    )
+
+
+def on_aws(stage: str, *, region: str | None, profile: str | None) -> Deployment:
+    """A stage, deployed or not. Raises ConfigError, StackError for a profile that is not there."""
+    config = parse(read_settings(), stage)
+    where = region or config.home_region
+    try:
+        session = boto3.session.Session(profile_name=profile, region_name=where)
+    except BotoCoreError as error:
+        raise StackError(str(error)) from error
+    return Deployment(config=config, region=where, clients=Clients(session), profile=profile)
+
+
+def stage_of(stack_name: str) -> str:
+    """The stage whose stack is called so; raises StackError."""
+    if not stack_name.startswith(STACK_PREFIX):
+        raise StackError(f"Stacks are called {STACK_PREFIX}STAGE; {stack_name} is none of ours.")
+    return stack_name.removeprefix(STACK_PREFIX)
+
+
+def read_stack(deployment: Deployment) -> Stack | None:
+    """The stack with its resources; None before it is deployed.
+
+    Raises ClientError and BotoCoreError, ValidationError when it has not the outputs of ours.
+    """
+    cloudformation, name = deployment.clients.cloudformation, deployment.stack_name
+    try:
+        (found,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise
+    outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
+    return Stack(
+        status=found["StackStatus"],
+        outputs=Outputs.model_validate(outputs),
+        resources=tuple(
+            Resource(
+                logical_id=each["LogicalResourceId"],
+                kind=each["ResourceType"],
+                physical_id=each.get("PhysicalResourceId", ""),
+            )
+            for page in pages
+            for each in page["StackResourceSummaries"]
+        ),
+    )

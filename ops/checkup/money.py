@@ -1,0 +1,52 @@
+"""Whether people can pay: the merchant's account is where the functions look for it, and whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+
+from common.aws.errors import error_code
+from common.aws.ssm_merchant import SsmMerchant
+from common.config import Config
+from common.errors import ImagifyError
+from ops.checkup.asking import denied
+from ops.checkup.finding import Finding, fail, ok, unknown
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
+
+MERCHANT = "merchant's account"
+
+
+def look_at_merchant(ssm: SSMClient, config: Config) -> Iterator[Finding]:
+    """Read the parameter as the functions do. What it holds is never shown."""
+    name = config.vnpay_parameter
+    mend = (
+        f"aws ssm put-parameter --name {name} --type SecureString --overwrite --value "
+        f"file://account.json --region {config.home_region} (docs/PAYMENTS.md has the file)"
+    )
+    try:
+        kind = ssm.get_parameter(Name=name)["Parameter"]["Type"]
+    except ClientError as error:
+        if error_code(error) != "ParameterNotFound":
+            raise
+        yield fail(MERCHANT, f"There is no {name}: nothing can be paid for.", mend)
+        return
+    if kind != "SecureString":
+        yield fail(MERCHANT, f"{name} is a {kind}: whoever lists parameters reads it.", mend)
+        return
+    try:
+        SsmMerchant(ssm, parameter=name)()
+    except ImagifyError as error:
+        cause = error.__cause__.__context__ if error.__cause__ else None
+        if isinstance(cause, ClientError) and denied(cause):
+            may = "allow ssm:GetParameter, and kms:Decrypt if it has a key of its own"
+            yield unknown(MERCHANT, f"{name} is there; you may not decrypt it.", may)
+        else:
+            yield fail(MERCHANT, f"{name} cannot be read: {error}", mend)
+    except ValueError as error:
+        yield fail(MERCHANT, str(error), mend)
+    else:
+        yield ok(MERCHANT, f"{name} is a SecureString with all that it needs.")

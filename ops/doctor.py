@@ -1,0 +1,124 @@
+"""`imagify doctor`: what would fail, before a deployment and after it."""
+
+# ruff: noqa: PLC0415 - --help is quick: what a command needs is imported when it runs
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+from typer import BadParameter, Option
+
+from ops.options import Json, Profile, Region, StackName
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ops.checkup.deployment import Deployment
+    from ops.checkup.everything import Canary
+    from ops.checkup.finding import Finding
+
+Stage = Annotated[
+    str | None,
+    Option(metavar="S", help="A stage of cdk.json on AWS, deployed or not."),
+]
+WithCanary = Annotated[
+    bool, Option("--canary", help="Have each route's model make an image, which costs something.")
+]
+Yes = Annotated[bool, Option("--yes", help="Do not ask before that.")]
+
+
+def doctor(
+    *,
+    stage: Stage = None,
+    canary: WithCanary = False,
+    yes: Yes = False,
+    as_json: Json = False,
+    stack_name: StackName = None,
+    region: Region = None,
+    profile: Profile = None,
+) -> int:
+    """Check everything that a deployment rests on, and change nothing.
+
+    Exit code 1: something fails. Warnings, and what could not be looked at, do not count.
+    """
+    from common.config import ConfigError
+    from ops.checkup.everything import all_checks
+    from ops.checkup.finding import fail
+    from ops.checkup.settings import CONFIGURATION
+
+    try:
+        here = _find(stage, stack_name, region, profile)
+    except ConfigError as error:
+        return _report([fail(CONFIGURATION, str(error), "change it in cdk.json")], as_json=as_json)
+    from common.wall_clock import utc_now
+
+    with_canary = _canary(here, yes=yes) if canary else None
+    return _report(all_checks(here, now=utc_now, with_canary=with_canary), as_json=as_json)
+
+
+def _find(
+    stage: str | None, stack_name: str | None, region: str | None, profile: str | None
+) -> Deployment:
+    """What is meant; raises ConfigError, SandboxError."""
+    import os
+
+    from ops.checkup import find
+
+    if stage and stack_name:
+        raise BadParameter("say --stage or --stack, not both")
+    if stage or stack_name:
+        meant = stage or find.stage_of(stack_name or "")
+        return find.on_aws(meant, region=region, profile=profile)
+    if region or profile:
+        raise BadParameter("--region and --profile go with --stage or --stack")
+    return find.local_run(os.environ)
+
+
+def _canary(here: Deployment, *, yes: bool) -> Canary:
+    """Agree to what it costs; raises Abort, or BadParameter where nobody can be asked."""
+    import time
+
+    from typer import confirm
+
+    from ops.checkup.canary import cost_usd
+    from ops.checkup.everything import Canary
+
+    routes = here.config.routes
+    price = f"{len(routes)} image(s), about {cost_usd(routes):.2f} USD"
+    if not yes and not here.local:
+        if not sys.stdin.isatty():
+            raise BadParameter(f"--canary has {price} made: say --yes")
+        confirm(f"--canary has {price} made. Go on?", abort=True, err=True)
+    return Canary(seconds=time.monotonic)
+
+
+def _report(findings: Iterable[Finding], *, as_json: bool) -> int:
+    """Say each finding as it is made; answer the exit code."""
+    import json
+    from collections import Counter
+    from dataclasses import asdict
+
+    from ops.checkup.finding import Verdict
+    from ops.terminal import ERR, OUT
+
+    colours = {"ok": "green", "warn": "yellow", "fail": "red", "unknown": "yellow", "skip": "dim"}
+    made = []
+    for each in findings:
+        made.append(each)
+        if as_json:
+            continue
+        OUT.print(f"{each.verdict:<8}", style=colours[each.verdict], end="")
+        OUT.print(f"{each.check}: {each.reason}", markup=False)
+        if each.mend:
+            OUT.print(f"        → {each.mend}", markup=False)
+    counts = Counter(each.verdict for each in made)
+    if as_json:
+        facts = {
+            "counts": {str(verdict): counts[verdict] for verdict in Verdict},
+            "findings": [asdict(each) for each in made],
+        }
+        OUT.out(json.dumps(facts, indent=2))
+    else:
+        ERR.print(", ".join(f"{counts[verdict]} {verdict}" for verdict in Verdict) + ".")
+    return 1 if counts[Verdict.FAIL] else 0
