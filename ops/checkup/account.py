@@ -95,14 +95,15 @@ def concurrency(
     wanted = config.workers + 2 * config.looks_at_once
     kept = min(UNRESERVED_MIN, limit)
     free = max(0, unreserved + own - kept)
+    others = limit - unreserved - own
     sum_of = f"{config.workers} workers + 2 × {config.looks_at_once} looks and submits = {wanted}"
     if wanted > free:
         return fail(
             CONCURRENCY,
             f"{sum_of} are to be reserved, and {free} can be: the account runs {limit} at once, "
-            f"others have reserved {limit - unreserved - own}, AWS keeps {kept}. "
+            f"others have reserved {others}, AWS keeps {kept}. "
             "CloudFormation will refuse it.",
-            f"{_more(config, limit - free + wanted)}; or looks_at_once, workers_max or "
+            f"{_more(config, wanted + others + UNRESERVED_MIN)}; or looks_at_once, workers_max or "
             "reserve_concurrency in cdk.json",
         )
     if deployed and own != wanted:
