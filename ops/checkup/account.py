@@ -11,7 +11,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from common.config import Config
 from ops.checkup.asking import said
-from ops.checkup.finding import Finding, fail, ok, unknown, warn
+from ops.checkup.finding import DEPLOY_AGAIN, Finding, fail, ok, unknown, warn
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -110,7 +110,7 @@ def concurrency(
         return warn(
             CONCURRENCY,
             f"{own} are reserved, configured are {sum_of}.",
-            f"npx cdk deploy -c stage={config.stage}",
+            DEPLOY_AGAIN,
         )
     return ok(CONCURRENCY, f"{sum_of} reserved of {limit}; AWS keeps {kept}.")
 

@@ -53,11 +53,11 @@ def public_access(bucket: str, blocks: Mapping[str, Any], status: Mapping[str, A
 
 def look_at_tls(s3: S3Client, bucket: str, *, local: bool) -> Iterator[Finding]:
     """Ask for the bucket's policy."""
-    text = _or_none(lambda: s3.get_bucket_policy(Bucket=bucket)["Policy"], "NoSuchBucketPolicy")
-    if local and text is None:
+    if local:
         yield ok(TLS, "Not demanded on a local run, on purpose: the emulator speaks plain HTTP.")
-    else:
-        yield tls(bucket, json.loads(text) if text else {"Statement": []})
+        return
+    text = _or_none(lambda: s3.get_bucket_policy(Bucket=bucket)["Policy"], "NoSuchBucketPolicy")
+    yield tls(bucket, json.loads(text) if text else {"Statement": []})
 
 
 def tls(bucket: str, policy: Mapping[str, Any]) -> Finding:

@@ -14,6 +14,7 @@ from ops.checkup.canary import canary
 from ops.checkup.deployment import Deployment, Stack
 from ops.checkup.find import read_stack
 from ops.checkup.finding import DEPLOY_AGAIN, Finding, Verdict, fail, skip
+from ops.checkup.mending import for_here
 from ops.checkup.permissions import (
     INDEXES,
     Function,
@@ -39,6 +40,13 @@ def all_checks(
     here: Deployment, *, now: Callable[[], datetime], with_canary: Canary | None = None
 ) -> Iterator[Finding]:
     """Each finding as it is made. Without credentials that work there is nothing to ask."""
+    for each in _all_checks(here, now, with_canary):
+        yield for_here(here, each)
+
+
+def _all_checks(
+    here: Deployment, now: Callable[[], datetime], with_canary: Canary | None
+) -> Iterator[Finding]:
     yield settings.configuration(here.config, today=now().date())
     yield settings.page(here.config, local=here.local)
     own = asked(

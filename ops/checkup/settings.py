@@ -13,7 +13,7 @@ from common.aws.errors import error_code
 from common.config import Config, ConfigError, check_routes
 from common.routes import ROUTES
 from ops.checkup.deployment import Stack
-from ops.checkup.finding import Finding, fail, ok, warn
+from ops.checkup.finding import DEPLOY_AGAIN, Finding, fail, ok, warn
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
@@ -71,7 +71,7 @@ def drift(config: Config, stack: Stack) -> Finding:
     deployed = ROUTES.validate_json(stack.outputs.Routes)
     if deployed != config.routes:
         names = ", ".join(f"{each.name} {each.rate_per_second:g}/s" for each in deployed)
-        return warn("routes", f"Deployed are {names}; cdk.json has others.", "npx cdk deploy")
+        return warn("routes", f"Deployed are {names}; cdk.json has others.", DEPLOY_AGAIN)
     return ok("routes", "Those of cdk.json are deployed.")
 
 

@@ -117,6 +117,7 @@ def test_wrong_usage_is_told_and_ends_with_2(
     [
         *([], ["up"], ["down"], ["status"], ["generate"], ["buy"], ["grant"], ["audit"]),
         *(["payments"], ["payments", "refund"], ["image-key"], ["image-key", "new"]),
+        *(["doctor"], ["cost"], ["capacity"]),
     ],
 )
 def test_help_is_quick_for_it_imports_nothing_but_itself(command: list[str]) -> None:

@@ -1,0 +1,30 @@
+"""Commands that mend something, made to be typed as they stand: for this stage, region, profile."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from ops.checkup.deployment import Deployment
+from ops.checkup.finding import Finding
+
+LOCAL_DEPLOY = "bin/imagify down; bin/imagify up --detach"
+_DEPLOY = "npx cdk deploy"
+_AWS = re.compile(r"\baws ([a-z0-9-]+ [a-z-]+)")
+_IMAGIFY = re.compile(r"\bimagify dlq list")
+
+
+def for_here(here: Deployment, found: Finding) -> Finding:
+    """The finding, whose commands say which stage, region and profile are meant."""
+    return found if found.mend is None else replace(found, mend=_command(here, found.mend))
+
+
+def _command(here: Deployment, mend: str) -> str:
+    if here.local:
+        return mend.replace(_DEPLOY, LOCAL_DEPLOY)
+    profile = f" --profile {here.profile}" if here.profile else ""
+    region = "" if "--region" in mend else f" --region {here.config.home_region}"
+    mend = _AWS.sub(rf"aws \1{region}{profile}", mend)
+    where = f" --stack {here.stack_name} --region {here.region}{profile}"
+    mend = _IMAGIFY.sub(rf"\g<0>{where}", mend)
+    return mend.replace(_DEPLOY, f"{_DEPLOY} -c stage={here.config.stage}{profile}")
