@@ -59,23 +59,13 @@ def without_permission(hands: Hands, *, role: str, part: str) -> Iterator[None]:
 
 
 @contextmanager
-def public_bucket(hands: Hands, *, with_policy: bool) -> Iterator[None]:
-    """Let the public in, or no longer keep it out."""
+def public_bucket(hands: Hands) -> Iterator[None]:
+    """No longer keep the public out of the bucket."""
     s3, bucket = hands.of("s3"), hands.outputs.ImagesBucket
     s3.delete_public_access_block(Bucket=bucket)
-    everybody = {
-        "Effect": "Allow",
-        "Principal": "*",
-        "Action": "s3:GetObject",
-        "Resource": f"arn:aws:s3:::{bucket}/*",
-    }
-    document = {"Version": "2012-10-17", "Statement": [everybody]}
-    if with_policy:
-        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(document))
     try:
         yield
     finally:
-        s3.delete_bucket_policy(Bucket=bucket)
         s3.put_public_access_block(
             Bucket=bucket, PublicAccessBlockConfiguration=dict.fromkeys(BLOCKS, True)
         )

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import re
+import uuid
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,6 +22,8 @@ from ops.checkup.everything import all_checks
 from ops.checkup.find import local_run, read_stack
 from ops.checkup.finding import Finding, Verdict
 from sandbox.clients import client_settings
+from sandbox.environment import ACCOUNT
+from sandbox.places import REPOSITORY
 from tests.e2e.breaking import (
     Break,
     Hands,
@@ -36,6 +40,7 @@ from tests.e2e.breaking import (
     without_permission,
 )
 from tests.e2e.terminal import imagify
+from tests.e2e.test_iam import allow, document
 from tests.product import Sandbox
 
 CORE = "stability.stable-image-core-v1:1"
@@ -120,17 +125,10 @@ BROKEN: Sequence[tuple[str, Break, str, Verdict, str]] = (
     ),
     (
         "the public-access block is off",
-        partial(public_bucket, with_policy=False),
+        public_bucket,
         "bucket: public access",
         FAIL,
         "Off: BlockPublicAcls",
-    ),
-    (
-        "the bucket's policy is public",
-        partial(public_bucket, with_policy=True),
-        "bucket: public access",
-        FAIL,
-        "lets everybody in",
     ),
     ("a dead letter", dead_letter, "dead-letter queue", WARN, "1 message is in it"),
     (
@@ -292,3 +290,91 @@ def test_commands_that_mend_are_for_the_stage_that_is_looked_at(
     assert str(mends["alarms"]).startswith(
         "aws cloudwatch enable-alarm-actions --region ap-southeast-1 --profile ops --alarm-names "
     )
+
+
+@pytest.fixture
+def operator(
+    sandbox: Sandbox, hands: Hands, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str], Clients]]:
+    """Makes the clients of somebody who may do what a policy says; their AWS is the emulator."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", sandbox.state.emulator_url)
+    monkeypatch.setenv("AWS_ENDPOINT_URL_BEDROCK", sandbox.state.simulator_url)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    name, iam, sts = f"doctor-{uuid.uuid4().hex[:12]}", hands.of("iam"), hands.of("sts")
+    trust = allow(["sts:AssumeRole"], [])
+    del trust["Resource"]
+    trust["Principal"] = {"AWS": f"arn:aws:iam::{ACCOUNT}:root"}
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document([trust]))["Role"]["Arn"]
+
+    def make(policy: str) -> Clients:
+        iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy)
+        given = sts.assume_role(RoleArn=arn, RoleSessionName="doctor")["Credentials"]
+        session = boto3.session.Session(
+            aws_access_key_id=given["AccessKeyId"],
+            aws_secret_access_key=given["SecretAccessKey"],
+            aws_session_token=given["SessionToken"],
+            region_name=sandbox.outputs.HomeRegion,
+        )
+        return Clients(session)
+
+    yield make
+    iam.delete_role_policy(RoleName=name, PolicyName="own")
+    iam.delete_role(RoleName=name)
+
+
+def test_the_pages_policy_is_all_that_an_operator_needs(
+    as_on_aws: Deployment, operator: Callable[[str], Clients]
+) -> None:
+    page = (REPOSITORY / "docs" / "DOCTOR.md").read_text(encoding="utf-8")
+    (policy,) = re.findall(r"^```json\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+    found = findings(replace(as_on_aws, clients=operator(policy)))
+
+    assert "assumed-role/doctor-" in found["credentials"].reason
+    not_known = {
+        each.check: each.reason for each in wrong(found) if each.verdict is Verdict.UNKNOWN
+    }
+    # The emulator has no quotas, and judges GetFunctionConcurrency as PutFunctionConcurrency.
+    assert set(not_known) == {f"quota {CORE}@us-west-2", "concurrency"}, not_known
+    assert "GetFunctionConcurrency is denied" in not_known["concurrency"]
+    assert "simulated by IAM" in found["indexes of accounts"].reason
+
+
+def test_who_may_not_simulate_has_the_roles_policies_read(
+    as_on_aws: Deployment, hands: Hands, operator: Callable[[str], Clients]
+) -> None:
+    everything_else = allow(["*"], ["*"])
+    never = {**allow(["iam:SimulatePrincipalPolicy"], ["*"]), "Effect": "Deny"}
+    here = replace(as_on_aws, clients=operator(document([everything_else, never])))
+
+    fine = findings(here)
+    with without_permission(hands, role="AccountsRole", part="EmailIndex"):
+        found = findings(here)["indexes of accounts"]
+
+    indexes = [each for check, each in fine.items() if check.startswith(("indexes", "models of"))]
+    assert {each.verdict for each in indexes} == {Verdict.OK}
+    assert all("read from its own policies" in each.reason for each in indexes)
+    assert (found.verdict, "may not dynamodb:Query on Users/EmailIndex" in found.reason) == (
+        FAIL,
+        True,
+    )
+    assert "read from its own policies" in found.reason
+
+
+def test_who_may_not_look_is_told_what_to_allow_and_nothing_is_called_fine(
+    as_on_aws: Deployment, operator: Callable[[str], Clients]
+) -> None:
+    may = document([allow(["cloudformation:*", "lambda:*"], ["*"])])
+    found = findings(replace(as_on_aws, clients=operator(may)))
+    for check, action in (
+        ("merchant's account", "ssm:GetParameter"),
+        ("bucket: public access", "s3:GetBucketPublicAccessBlock"),
+        ("bucket: encryption", "s3:GetEncryptionConfiguration"),
+        ("tables: indexes", "dynamodb:DescribeTable"),
+        ("dead-letter queue", "sqs:GetQueueAttributes"),
+        ("alarms", "cloudwatch:DescribeAlarms"),
+        ("sweep", "scheduler:GetSchedule"),
+        ("indexes of accounts", "iam:ListRolePolicies"),
+    ):
+        assert found[check].verdict is Verdict.UNKNOWN, found[check]
+        assert f"allow {action}" in str(found[check].mend)

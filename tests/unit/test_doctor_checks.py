@@ -3,18 +3,30 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
+from functools import partial
+from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import NoCredentialsError
 
 from common.config import Config
-from common.routes import Route
+from common.routes import ROUTES, Route
 from ops.checkup import account, alarms, bucket, money, queues, settings, sweep, tables
+from ops.checkup.canary import canary
+from ops.checkup.deployment import Stack
 from ops.checkup.finding import Verdict
+from sandbox.bedrock.behaviour import Behaviour
+from sandbox.bedrock.server import simulator_in_thread
+from sandbox.state import Outputs
 from tests.unit.checkup import (
     ACCESS,
     ACCOUNT,
+    ALARM,
     CONFIG,
+    DEAD,
     EVENTS,
     FAIL,
     HOME,
@@ -22,13 +34,17 @@ from tests.unit.checkup import (
     MAIL,
     MERCHANT,
     MODEL,
+    NOW,
     OF_ACCOUNTS,
     OF_WORKER,
     OK,
+    PENDING,
     QUOTA,
+    ROUTE,
     TLS,
     TOPIC,
     WARN,
+    WORKER,
     Answer,
     Case,
     Refusal,
@@ -174,3 +190,115 @@ def test_a_page_that_may_not_call_the_api_is_found(
 ) -> None:
     config = Config(page_url=page_url, allowed_origins=origins)
     assert settings.page(config, local=False).verdict is verdict
+
+
+STACK = Stack(
+    status="CREATE_COMPLETE",
+    outputs=Outputs.model_validate(
+        {**dict.fromkeys(Outputs.model_fields, ""), "Routes": ROUTES.dump_json(CONFIG.routes)}
+    ),
+    resources=(),
+)
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [
+        ("CREATE_COMPLETE", OK),
+        ("UPDATE_COMPLETE", OK),
+        ("UPDATE_IN_PROGRESS", WARN),
+        ("UPDATE_ROLLBACK_COMPLETE", WARN),
+        ("ROLLBACK_COMPLETE", FAIL),
+        ("UPDATE_ROLLBACK_FAILED", FAIL),
+    ],
+)
+def test_a_deployment_that_did_not_work_is_found(status: str, verdict: Verdict) -> None:
+    told = settings.stack_status(replace(STACK, status=status), "Imagify-prod")
+    assert told.verdict is verdict
+
+
+def test_routes_that_were_changed_and_not_deployed_are_found() -> None:
+    assert settings.drift(CONFIG, STACK).verdict is OK
+    quicker = CONFIG.model_copy(
+        update={"routes": (ROUTE.model_copy(update={"rate_per_second": 5.0}),)}
+    )
+    assert settings.drift(quicker, STACK).verdict is WARN
+
+
+def test_nobody_and_the_wrong_region_are_no_one_to_ask_as() -> None:
+    class Nobody:
+        def get_caller_identity(self) -> None:
+            raise NoCredentialsError
+
+    (told,) = found("credentials", who, Nobody())
+    assert (told.verdict, "Unable to locate credentials" in told.reason) == (FAIL, True)
+    away = partial(account.look_at_credentials, config=CONFIG, region="eu-west-1", now=lambda: NOW)
+    told, _clock = found("credentials", away, client("sts", identity(0)))
+    assert (told.verdict, told.mend) == (FAIL, f"--region {HOME}")
+    assert account.clock(None, NOW).verdict is Verdict.UNKNOWN
+
+
+def test_an_agreement_under_way_and_a_model_that_nobody_has_are_told_apart() -> None:
+    pending = without_access(agreementAvailability={"status": "PENDING"})
+    (told,) = found("access", of_access, client("bedrock", pending))
+    assert told.verdict is WARN
+    unheard: list[Answer] = [
+        ("get_foundation_model_availability", Refusal("ResourceNotFoundException", "Not found."))
+    ]
+    (told,) = found("access", of_access, client("bedrock", unheard))
+    assert (told.verdict, "Not found." in told.reason) == (FAIL, True)
+
+
+def test_who_is_told_of_alarms_is_who_should_be() -> None:
+    confirmed, pending = {"SubscriptionArn": f"{TOPIC}:1"}, {"SubscriptionArn": PENDING}
+    other, ours = {"Endpoint": "other@example.com"}, {"Endpoint": MAIL}
+    told = partial(alarms.told, [ALARM], email=MAIL)
+    assert told([{**confirmed, **other}, {**confirmed, **ours}]).verdict is OK
+    for listed in ([{**confirmed, **other}, {**pending, **ours}], [{**confirmed, **other}]):
+        assert told(listed).verdict is WARN
+    cloudwatch = client("cloudwatch", [("describe_alarms", {"MetricAlarms": [ALARM]})])
+    mute = partial(alarms.look_at_alarms, config=Config(), local=False)
+    *_, last = found("alarms", mute, cloudwatch, client("sns", []), ["DeadLetters"])
+    assert (last.check, last.verdict) == (alarms.TOLD, WARN)
+
+
+def test_a_merchants_account_that_does_not_answer_is_a_failure() -> None:
+    answers: list[Answer] = [parameter("x")[0], ("get_parameter", Refusal("InvalidKeyId"))]
+    (told,) = found("merchant", of_merchant, client("ssm", answers))
+    assert (told.verdict, "cannot be read" in told.reason) == (FAIL, True)
+
+
+def test_another_number_of_deliveries_and_a_worker_without_events_are_found() -> None:
+    policy = json.dumps({"deadLetterTargetArn": DEAD, "maxReceiveCount": 3})
+    told = queues.redrive({"RedrivePolicy": policy}, dead_letter_queue_arn=DEAD, config=CONFIG)
+    assert (told.verdict, "After 3 deliveries" in told.reason) == (WARN, True)
+    assert queues.sources(WORKER, [], of_jobs=CONFIG).verdict is FAIL
+
+
+class Model:
+    """A model that takes a second, and then answers or refuses."""
+
+    def __init__(self, url: str) -> None:
+        self.client: Any = boto3.client(
+            "bedrock-runtime",
+            region_name=ROUTE.region,
+            endpoint_url=url,
+            aws_access_key_id="local",
+            aws_secret_access_key="local",
+        )
+        self.seconds = iter((10.0, 25.0)).__next__
+
+
+def test_a_canary_tells_how_long_an_image_took_or_why_there_is_none() -> None:
+    with simulator_in_thread(Behaviour(latency_seconds=0, picture="plain")) as url:
+        slow = Model(url)
+        told = canary(slow.client, ROUTE, seconds=slow.seconds)
+        assert (told.verdict, "in 15.0 s; p95_seconds says 14" in told.reason) == (WARN, True)
+        quick = Model(url)
+        told = canary(quick.client, ROUTE, seconds=iter((10.0, 11.0)).__next__)
+        assert (told.verdict, "in 1.0 s" in told.reason) == (OK, True)
+        absent = ROUTE.model_copy(update={"model": "amazon.nova-canvas-v1:0"})
+        told = canary(quick.client, absent, seconds=lambda: 0.0)
+        assert (told.verdict, "reached the end of its life" in told.reason) == (FAIL, True)
+    unknown = ROUTE.model_copy(update={"model": "nobody.nothing-v1:0"})
+    assert canary(quick.client, unknown, seconds=lambda: 0.0).verdict is FAIL
