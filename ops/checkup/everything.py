@@ -103,7 +103,9 @@ def _stack(here: Deployment, stacks: list[Stack | None]) -> Iterator[Finding]:
         stack = read_stack(here)
     except ValidationError as error:
         missing = ", ".join(str(item["loc"][0]) for item in error.errors())
-        yield fail(settings.STACK, f"{name} has no output named {missing}.", DEPLOY_AGAIN)
+        half = f"{name} has no output named {missing}: it was never deployed as a whole."
+        mend = f"aws cloudformation describe-stack-events --stack-name {name}"
+        yield fail(settings.STACK, half, mend)
         return
     stacks.append(stack)
     if stack is None:

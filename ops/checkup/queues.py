@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 DEAD_LETTERS, REDRIVE = "dead-letter queue", "queue: redrive"
 VISIBILITY = "queue: visibility"
+OFF = ("Disabling", "Disabled", "Deleting")
+"""States of an event source that brings nothing, of all that Lambda documents."""
 DEPTH = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
@@ -97,7 +99,7 @@ def sources(
     if not mappings:
         return fail(check, "Nothing brings it any.", DEPLOY_AGAIN)
     for each in mappings:
-        if each["State"] not in ("Enabled", "Enabling"):
+        if each["State"] in OFF:
             return fail(
                 check,
                 f"{each['EventSourceArn']} is {each['State']}: nothing is taken from it.",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from common.config import CDK_JSON, parse, read_settings
+from ops.checkup.bucket import tls
 from ops.checkup.deployment import Resource, Stack
+from ops.checkup.finding import Verdict
 from ops.checkup.permissions import INDEXES
 from ops.checkup.settings import BOOTSTRAP_PARAMETER, BOOTSTRAP_VERSION_MIN
 from sandbox.state import Outputs
 from tests.infra.template import FUNCTIONS, Template
 
+BUCKET = "imagify-images"
 NO_OUTPUTS = Outputs.model_validate(dict.fromkeys(Outputs.model_fields, ""))
 
 
@@ -52,3 +55,16 @@ def test_the_doctor_counts_the_concurrency_that_the_template_reserves(aws: Templ
     functions = aws.of_type("AWS::Lambda::Function").values()
     reserved = sum(each.get("ReservedConcurrentExecutions", 0) for each in functions)
     assert reserved == config.workers + 2 * config.looks_at_once
+
+
+def test_the_doctor_takes_the_templates_bucket_policy_for_tls_only(aws: Template) -> None:
+    ((statement,),) = (
+        each["PolicyDocument"]["Statement"]
+        for each in aws.of_type("AWS::S3::BucketPolicy").values()
+    )
+    arns = [
+        aws.text(each).replace("Storage/Images.Arn", f"arn:aws:s3:::{BUCKET}")
+        for each in statement["Resource"]
+    ]
+    told = tls(BUCKET, {"Statement": [{**statement, "Resource": arns}]})
+    assert told.verdict is Verdict.OK
