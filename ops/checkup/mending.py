@@ -10,6 +10,7 @@ from ops.checkup.finding import Finding
 
 LOCAL_DEPLOY = "bin/imagify down; bin/imagify up --detach"
 _DEPLOY = "npx cdk deploy"
+_BOOTSTRAP = "npx cdk bootstrap"
 _AWS = re.compile(r"\baws ([a-z0-9-]+ [a-z-]+)")
 _IMAGIFY = re.compile(r"\bimagify dlq list")
 
@@ -27,4 +28,5 @@ def _command(here: Deployment, mend: str) -> str:
     mend = _AWS.sub(rf"aws \1{region}{profile}", mend)
     where = f" --stack {here.stack_name} --region {here.region}{profile}"
     mend = _IMAGIFY.sub(rf"\g<0>{where}", mend)
+    mend = mend.replace(_BOOTSTRAP, f"{_BOOTSTRAP}{profile}")
     return mend.replace(_DEPLOY, f"{_DEPLOY} -c stage={here.config.stage}{profile}")

@@ -287,6 +287,7 @@ def test_commands_that_mend_are_for_the_stage_that_is_looked_at(
     assert mends["bucket: TLS"] == (
         "deploy the stack again: npx cdk deploy -c stage=dev --profile ops"
     )
+    assert mends["bootstrap"] == ("npx cdk bootstrap --profile ops aws://ACCOUNT/ap-southeast-1")
     assert str(mends["alarms"]).startswith(
         "aws cloudwatch enable-alarm-actions --region ap-southeast-1 --profile ops --alarm-names "
     )
