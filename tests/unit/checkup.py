@@ -55,7 +55,7 @@ def client(service: str, answers: Sequence[Answer], region: str = HOME) -> Any:
     made: Any = boto3.client(
         service,  # type: ignore[call-overload] # any service
         region_name=region,
-        aws_access_key_id="AKIAIOSFODNN7EXAMPLE",
+        aws_access_key_id="local",
         aws_secret_access_key="x",
     )
     stubber = Stubber(made)
