@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from common.errors import StaleWrite
-from common.observability import TO_REVIEW, count, logger
+from common.metrics import (
+    PAYMENTS_FAILED,
+    PAYMENTS_PAID,
+    PAYMENTS_TO_REVIEW,
+    REFUNDS_DONE,
+    REFUNDS_REFUSED,
+)
+from common.observability import count, logger
 from common.payments import Heard, News, Payment, PaymentStatus, Verdict, hear
 from common.ports import Clock, PaymentSaver
 from common.refunds import end_refund
@@ -13,9 +20,9 @@ TRIES = 5
 """Each lost race means that another's news was written; after one or two there is none left."""
 
 COUNTED = {
-    PaymentStatus.PAID: "PaymentsPaid",
-    PaymentStatus.FAILED: "PaymentsFailed",
-    PaymentStatus.REVIEW: TO_REVIEW,
+    PaymentStatus.PAID: PAYMENTS_PAID,
+    PaymentStatus.FAILED: PAYMENTS_FAILED,
+    PaymentStatus.REVIEW: PAYMENTS_TO_REVIEW,
 }
 
 
@@ -38,7 +45,7 @@ def book(news: News, *, payments: PaymentSaver, now: Clock) -> Heard | None:
             _tell(heard)
         elif heard.verdict is Verdict.OTHER_AMOUNT and _alarming(heard, news):
             logger.error("money of another amount", txn_ref=payment.txn_ref)
-            count(TO_REVIEW)
+            count(PAYMENTS_TO_REVIEW)
         return heard
     raise StaleWrite(f"{news.txn_ref} kept changing.")
 
@@ -78,11 +85,11 @@ def book_refund(
             continue
         logger.info("refund", txn_ref=ended.txn_ref, user_id=ended.user_id, status=ended.status)
         if ended.status is not PaymentStatus.REFUNDING:
-            count("RefundsRefused" if entry else "RefundsDone")
+            count(REFUNDS_REFUSED if entry else REFUNDS_DONE)
         return ended
     if gives_back(outcome) and not refunds(payment, request_id):
         logger.error("VNPAY pays back what was given up", txn_ref=payment.txn_ref)
-        count(TO_REVIEW)
+        count(PAYMENTS_TO_REVIEW)
     return payment
 
 

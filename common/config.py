@@ -66,6 +66,68 @@ class ConfigError(Exception):
     """The configuration cannot be built; the message says what to change."""
 
 
+AtLeastOne = Annotated[int, Field(ge=1)]
+
+
+class Alarms(BaseModel):
+    """When somebody is told, each as `this much or more`; counts are those of five minutes.
+
+    docs/RUNBOOK.md has a section for each alarm.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    runbook_url: Annotated[str, Field(pattern=r"^\S+$")] = "docs/RUNBOOK.md"
+    """Where your team reads the runbook; alarms and the dashboard link to its sections."""
+    dead_letters: AtLeastOne = 1
+    """Messages in the dead-letter queue."""
+    stalled_jobs: AtLeastOne = 1
+    """Jobs that wait for an operator."""
+    oldest_job_seconds: Annotated[int, Field(ge=60)] = 3600
+    """How old the oldest waiting message is."""
+    models_away: AtLeastOne = 1
+    """Models without a route in order …"""
+    model_away_minutes: Annotated[int, Field(ge=5, le=60, multiple_of=5)] = 15
+    """… for so long."""
+    model_error_percent: Annotated[int, Field(ge=1, le=100)] = 20
+    """Starts of a route that fail, of a hundred …"""
+    model_slow_percent: Annotated[int, Field(ge=100)] = 125
+    """The 95th percentile of a route's latency, in percent of its `p95_seconds` …"""
+    model_minutes: Annotated[int, Field(ge=5, le=60, multiple_of=5)] = 15
+    """… for so long."""
+    jobs_not_taken: AtLeastOne = 3
+    """Jobs that a model takes under no circumstances."""
+    server_errors: AtLeastOne = 1
+    """Answers of the API with 5xx."""
+    table_throttles: AtLeastOne = 20
+    """Answers of DynamoDB that say we ask too much."""
+    cold_starts: AtLeastOne = 100
+    """Submits that had to start their environment, people waiting …"""
+    cold_starts_minutes: Annotated[int, Field(ge=5, le=60, multiple_of=5)] = 15
+    """… in each five of so many minutes."""
+    payments_to_review: AtLeastOne = 1
+    """Payments whose money does not fit, and refunds without an end."""
+    notifications_failed: AtLeastOne = 1
+    """Calls of VNPAY that were not booked."""
+    payments_healed: AtLeastOne = 3
+    """Payments in an hour that were paid and not booked until the sweep asked."""
+    payments_not_healed: AtLeastOne = 5
+    """Questions that VNPAY did not answer."""
+    push_errors: AtLeastOne = 3
+    """Batches of changes that were not pushed."""
+    push_late_seconds: AtLeastOne = 60
+    """How old the changes are that are being pushed; older ones than 60 s are given up."""
+    sweep_unexpected_errors: AtLeastOne = 1
+    """Jobs and payments that the sweep did not understand."""
+    jobs_not_mended: AtLeastOne = 5
+    """Jobs that the sweep could not see to."""
+    sweep_errors: Annotated[int, Field(ge=1, le=5)] = 3
+    """Sweeps, one a minute, that did not come to their end."""
+    monthly_budget_usd: Annotated[int, Field(ge=1)] | None = None
+    """What the whole account may cost in a calendar month, before `alarm_email` is told; None, or
+    without an address: nobody is."""
+
+
 class Config(BaseModel):
     """One stage's settings."""
 
@@ -127,8 +189,8 @@ class Config(BaseModel):
     that those who prefer to wait, up to 20 s each, never take the place of payments or sign-ins."""
     alarm_email: str | None = None
     """Who is told of an alarm; None: alarms only show in CloudWatch."""
-    oldest_job_alarm_seconds: Annotated[int, Field(ge=60)] = 3600
-    """How old the oldest waiting message may get before an alarm."""
+    alarms: Alarms = Alarms()
+    """When there is one."""
     force_retired_models: bool = False
     """Accept routes that Bedrock's public lifecycle rules out, for accounts with private access."""
     log_retention_days: LogRetentionDays = 30

@@ -31,6 +31,7 @@ from common.errors import (
 )
 from common.jobs import JobStatus
 from common.long_polling import WAIT_SECONDS_MAX
+from common.metrics import UNEXPECTED_ERRORS
 from common.observability import count, logger
 
 BODY_BYTES_MAX = 256 * 1024
@@ -336,7 +337,7 @@ def problem_for(error: Exception) -> Response[str]:
     if isinstance(error, NotFoundError):
         return _problem(HTTPStatus.NOT_FOUND, "not_found", "No such path.")
     logger.exception("unexpected error", exc_info=error)
-    count("UnexpectedErrors")
+    count(UNEXPECTED_ERRORS)
     return _problem(
         HTTPStatus.INTERNAL_SERVER_ERROR, "internal_error", "Something is wrong on our side."
     )

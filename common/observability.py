@@ -1,37 +1,103 @@
 """Logs, metrics and traces, the same in every function.
 
-Log lines carry job and user ids, never prompts, addresses or tokens.
+Log lines carry job and user ids, never prompts, addresses or tokens; metrics and traces carry no
+more than that.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
 
 from aws_lambda_powertools import Logger, Metrics, Tracer
-from aws_lambda_powertools.metrics import MetricUnit
+from aws_lambda_powertools.metrics import EphemeralMetrics
+
+from common.metrics import (
+    COLD_STARTS,
+    MODEL_ERRORS,
+    MODEL_LATENCY,
+    MODEL_THROTTLES,
+    MODEL_USD,
+    THROTTLES,
+    Dimensions,
+    Metric,
+    function_dimensions,
+    route_dimensions,
+)
+from common.routes import Route
+
+TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
+"""Where Lambda tells a function its trace: `Root=…;Parent=…;Sampled=…`, anew each invocation."""
 
 logger = Logger()
 metrics = Metrics()
 tracer = Tracer()
 
-NOT_TAKEN = "JobsNotTaken"
-"""The metric of jobs that the model takes under no circumstances, which an alarm watches."""
-TO_REVIEW = "PaymentsToReview"
-"""The metric of money that does not fit its payment, which an alarm watches."""
-
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
+_apart: dict[Dimensions, EphemeralMetrics] = {}
+"""What is counted under other dimensions than the function's own name."""
+_cold = iter((True,))
+"""True for an environment's first invocation, and nothing more after it."""
 
-def count(name: str, number: int = 1) -> None:
+
+def add(metric: Metric, value: float, dimensions: Dimensions | None = None) -> None:
+    """Add a value to a metric of this invocation, under the function's name or other dimensions."""
+    kept: Any = metrics
+    if dimensions is not None:
+        if dimensions not in _apart:
+            _apart[dimensions] = EphemeralMetrics(default_dimensions=dict(dimensions))
+        kept = _apart[dimensions]
+    kept.add_metric(name=metric.name, unit=metric.unit, value=value)
+
+
+def count(metric: Metric, number: int = 1) -> None:
     """Add to a metric of this invocation."""
-    metrics.add_metric(name=name, unit=MetricUnit.Count, value=number)
+    add(metric, number)
 
 
-def seconds(name: str, value: float) -> None:
+def seconds(metric: Metric, value: float) -> None:
     """Note a duration among the metrics of this invocation."""
-    metrics.add_metric(name=name, unit=MetricUnit.Seconds, value=value)
+    add(metric, value)
+
+
+def count_start(
+    route: Route,
+    *,
+    failed: bool = False,
+    throttled: bool = False,
+    took_seconds: float | None = None,
+    usd: float | None = None,
+) -> None:
+    """Note how a start of a model ended; what it took and cost, if it made an image."""
+    values = {
+        MODEL_ERRORS: float(failed),
+        MODEL_THROTTLES: float(throttled),
+        MODEL_LATENCY: took_seconds,
+        MODEL_USD: usd,
+    }
+    for metric, value in values.items():
+        if value is not None:
+            add(metric, value, route_dimensions(route))
+
+
+def count_throttle(store: str) -> None:
+    """Note that an AWS service has said that we ask too much; botocore may ask again."""
+    add(THROTTLES, 1, function_dimensions(store))
+
+
+def about(**ids: str) -> None:
+    """Put ids on each further log line of this invocation, and on its trace; nothing but ids."""
+    logger.append_keys(**ids)
+    for name, value in ids.items():
+        tracer.put_annotation(name, value)
+
+
+def trace_header() -> str | None:
+    """The trace that this invocation belongs to, as others are told it; None outside Lambda."""
+    return os.environ.get(TRACE_VARIABLE) or None
 
 
 def observed(handler: Handler) -> Handler:
@@ -41,10 +107,18 @@ def observed(handler: Handler) -> Handler:
     @tracer.capture_lambda_handler(capture_response=False)
     @wraps(handler)
     def with_metrics(event: dict[str, Any], context: Any) -> dict[str, Any]:
+        if next(_cold, False):
+            count(COLD_STARTS)
         try:
             return handler(event, context)
         finally:
-            if metrics.metric_set:
-                metrics.flush_metrics()
+            _flush()
 
     return cast("Handler", with_metrics)
+
+
+def _flush() -> None:
+    every: list[Any] = [metrics, *_apart.values()]
+    for kept in every:
+        if kept.metric_set:
+            kept.flush_metrics()

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
+from enum import Enum
 
 from pydantic import BaseModel
 
 from common.errors import ServiceFailed, SocketGone
+from common.metrics import PUSHES_FAILED, PUSHES_TAKEN, SOCKETS_GONE
 from common.observability import logger
 from common.ports import SocketStore, Wire
 
 
-class Pushed(StrEnum):
+class Pushed(Enum):
     """What became of it; the values are metrics."""
 
-    TAKEN = "PushesTaken"
-    GONE = "SocketsGone"
+    TAKEN = PUSHES_TAKEN
+    GONE = SOCKETS_GONE
     """The socket was closed, and is forgotten."""
-    FAILED = "PushesFailed"
+    FAILED = PUSHES_FAILED
     """It was not taken: a buffer is full, or AWS does not answer. The socket is left."""
 
 

@@ -30,6 +30,7 @@ from common.aws.s3_images import S3ImageStore
 from common.aws.sqs_queue import SqsJobQueue
 from common.aws.ssm_merchant import SsmMerchant
 from common.aws.streams import changes
+from common.observability import trace_header
 from common.outlook import Forecaster
 from common.pacing import Pacer
 from common.ports import ImageSigner
@@ -86,7 +87,7 @@ def submit_services() -> SubmitServices:
     return SubmitServices(
         settings=settings,
         jobs=_jobs(settings),
-        queue=SqsJobQueue(clients.sqs(settings.home_region), queue_url=settings.queue_url),
+        queue=_queue(settings),
         snapshots=_snapshots(settings),
         now=utc_now,
         new_id=new_id,
@@ -177,7 +178,7 @@ def sweep_services() -> SweepServices:
     return SweepServices(
         settings=settings,
         jobs=_jobs(settings, acts_table=settings.acts_table),
-        queue=SqsJobQueue(clients.sqs(settings.home_region), queue_url=settings.queue_url),
+        queue=_queue(settings),
         images=_images(settings),
         lines=_lines(settings),
         payments=_payments(settings),
@@ -198,7 +199,7 @@ def worker_services() -> WorkerServices:
     return WorkerServices(
         settings=settings,
         jobs=_jobs(settings),
-        queue=SqsJobQueue(clients.sqs(settings.home_region), queue_url=settings.queue_url),
+        queue=_queue(settings),
         images=_images(settings),
         models=BedrockModels(bedrock),
         pacer=Pacer(
@@ -221,6 +222,12 @@ def _jobs(settings: JobSettings, *, acts_table: str | None = None) -> DynamoJobS
         users_table=settings.users_table,
         ledger_table=settings.ledger_table,
         acts_table=acts_table,
+    )
+
+
+def _queue(settings: SubmitSettings | SweepSettings | WorkerSettings) -> SqsJobQueue:
+    return SqsJobQueue(
+        clients.sqs(settings.home_region), queue_url=settings.queue_url, trace_header=trace_header
     )
 
 

@@ -11,6 +11,7 @@ from common.routes import ROUTES
 from infra.accounts import Accounts
 from infra.alarms import Alarms
 from infra.api import Api
+from infra.dashboard import Dashboard
 from infra.feed import Feed
 from infra.function import Parts
 from infra.functions import Functions
@@ -19,6 +20,7 @@ from infra.packaging import Package
 from infra.queue import JobsQueue
 from infra.storage import Storage
 from infra.sweep import SweepSchedule
+from infra.watches import Watched
 
 CONSTRUCT_ID = "Imagify"
 """The root of what the constructs are called, in every stage."""
@@ -88,15 +90,15 @@ class ImagifyStack(Stack):
             accounts=self.accounts,
         )
         SweepSchedule(self, "Sweep", function=self.functions.sweep)
-        Alarms(
-            self,
-            "Alarms",
+        watched = Watched(
             config=config,
             queue=self.queue,
             api=self.api,
             feed=self.feed,
-            sweep=self.functions.sweep,
+            functions=self.functions,
         )
+        alarms = Alarms(self, "Alarms", watched=watched)
+        Dashboard(self, "Dashboard", watched=watched, alarms=alarms.alarms)
         self._write_outputs(config)
 
     def _write_outputs(self, config: Config) -> None:

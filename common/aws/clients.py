@@ -6,11 +6,14 @@
 from __future__ import annotations
 
 import os
-from functools import cache
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any
 
 import boto3
 from botocore.config import Config
+
+from common.metrics import STORES
+from common.observability import count_throttle
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
@@ -29,11 +32,36 @@ PUSH_SECONDS = 2
 """How long one push may last, twice: to connect, and to be taken."""
 PUSHES_AT_ONCE = 16
 DOMAIN = "amazonaws.com"
+THROTTLE_CODES = frozenset(
+    {
+        "ProvisionedThroughputExceeded",  # as the reason of a canceled transaction
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingError",  # as the reason of a canceled transaction
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+"""How DynamoDB, SQS, S3 and Parameter Store say that we ask too much."""
 
 
 @cache
 def _session() -> boto3.session.Session:
-    return boto3.session.Session()
+    session = boto3.session.Session()
+    for store in STORES:
+        session.events.register(f"response-received.{store}", partial(_look_for_throttle, store))
+    return session
+
+
+def _look_for_throttle(store: str, parsed_response: Any = None, **_request: Any) -> None:
+    """Count an answer that says that we ask too much; botocore tells of each try by itself."""
+    answer = parsed_response or {}
+    reasons = [answer.get("Error", {}), *answer.get("CancellationReasons", ())]
+    if any(reason.get("Code") in THROTTLE_CODES for reason in reasons):
+        count_throttle(store)
 
 
 def _config(read_seconds: int = READ_SECONDS) -> Config:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Literal
 
 from common.aws.errors import service_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_sqs.type_defs import MessageSystemAttributeValueTypeDef
 
 DELAY_SECONDS_MAX = 900
 
@@ -16,21 +18,31 @@ DELAY_SECONDS_MAX = 900
 class SqsJobQueue:
     """A standard queue whose message groups are users, so that fair queues can tell them apart."""
 
-    def __init__(self, client: SQSClient, *, queue_url: str) -> None:
+    def __init__(
+        self,
+        client: SQSClient,
+        *,
+        queue_url: str,
+        trace_header: Callable[[], str | None] = lambda: None,
+    ) -> None:
+        """`trace_header` is asked for the trace that a message goes on with, at each send."""
         self._client = client
         self._queue_url = queue_url
+        self._trace_header = trace_header
 
     def send(
         self, job_id: str, user_id: str, *, sending: int | None, delay_seconds: int = 0
     ) -> None:
         """Send the job id."""
         body = {"job_id": job_id} if sending is None else {"job_id": job_id, "sending": sending}
+        header = self._trace_header()
         with service_errors("Sending a job"):
             self._client.send_message(
                 QueueUrl=self._queue_url,
                 MessageBody=json.dumps(body),
                 MessageGroupId=user_id,
                 DelaySeconds=min(DELAY_SECONDS_MAX, delay_seconds),
+                MessageSystemAttributes=_traced(header) if header else {},
             )
 
     def hide(self, receipt_handle: str, *, seconds: int) -> None:
@@ -41,3 +53,13 @@ class SqsJobQueue:
                 ReceiptHandle=receipt_handle,
                 VisibilityTimeout=seconds,
             )
+
+
+def _traced(
+    header: str,
+) -> Mapping[Literal["AWSTraceHeader"], MessageSystemAttributeValueTypeDef]:
+    """X-Ray's header as SQS hands it to Lambda, which links the worker's trace to it.
+
+    https://docs.aws.amazon.com/xray/latest/devguide/xray-services-sqs.html
+    """
+    return {"AWSTraceHeader": {"DataType": "String", "StringValue": header}}

@@ -12,6 +12,7 @@ from common import http, wiring
 from common.api_feed import TicketView
 from common.errors import ServiceFailed, Unauthenticated
 from common.feed import HAND_OVER_SECONDS, KEEP_ALIVE_SECONDS
+from common.metrics import SOCKETS_OPENED
 from common.observability import count, logger, observed
 from functions.feed.open_socket import give_ticket, open_socket
 from functions.feed.refresh import refresh
@@ -65,7 +66,7 @@ def _socket_event(event: dict[str, Any]) -> HTTPStatus:
                     now=given.now(),
                 )
                 logger.info("socket opened", user_id=socket.user_id)
-                count("SocketsOpened")
+                count(SOCKETS_OPENED)
             case "DISCONNECT":
                 given.sockets.remove(connection_id)
             case _ if _asks_to_refresh(event.get("body") or ""):

@@ -25,7 +25,8 @@ def refresh(connection_id: str, feed: FeedServices) -> None:
         feed.wire.close(connection_id)
         return
     messages = _state_of(socket.user_id, feed)
-    count(push(connection_id, messages, wire=feed.wire, sockets=feed.sockets))
+    outcome = push(connection_id, messages, wire=feed.wire, sockets=feed.sockets)
+    count(outcome.value)
 
 
 def _state_of(user_id: str, feed: FeedServices) -> Iterator[Message]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from common.booking import book
 from common.errors import BadSignature
+from common.metrics import NOTIFICATIONS_FAILED, NOTIFICATIONS_REFUSED
 from common.observability import count, logger
 from common.payments import News, Verdict
 from common.ports import Clock, MerchantReader, PaymentSaver
@@ -37,7 +38,7 @@ def book_notification(
         account = merchant()
         if not account.allows(source_ip):
             logger.warning("an IPN from elsewhere", source_ip=source_ip)
-            count("NotificationsRefused")
+            count(NOTIFICATIONS_REFUSED)
             return RspCode.ADDRESS_NOT_ALLOWED
         said = read_notification(raw_query, account)
         news = News(
@@ -50,10 +51,10 @@ def book_notification(
         heard = book(news, payments=payments, now=now) if news.txn_ref else None
     except BadSignature as error:
         logger.warning("an IPN that is not VNPAY's", reason=error.message)
-        count("NotificationsRefused")
+        count(NOTIFICATIONS_REFUSED)
         return RspCode.BAD_SIGNATURE
     except Exception:  # noqa: BLE001 - the protocol's answer to whatever happens here
         logger.exception("an IPN was not booked")
-        count("NotificationsFailed")
+        count(NOTIFICATIONS_FAILED)
         return RspCode.ERROR
     return ANSWERS[heard.verdict] if heard else RspCode.UNKNOWN_PAYMENT

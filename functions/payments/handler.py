@@ -20,6 +20,7 @@ from common.api_money import (
     payment_view,
 )
 from common.errors import BadSignature, Conflict, NotFound
+from common.metrics import PAYMENTS_BEGUN
 from common.observability import count, logger, observed
 from common.payments import Payment
 from common.vnpay import Purchase, pay_url, read_notification
@@ -52,7 +53,7 @@ def post_payment() -> Response[str]:
         now=given.now(),
     )
     logger.info("payment begun", txn_ref=payment.txn_ref, user_id=user_id, status=payment.status)
-    count("PaymentsBegun")
+    count(PAYMENTS_BEGUN)
     return _answer(HTTPStatus.CREATED, payment)
 
 

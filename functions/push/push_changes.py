@@ -33,14 +33,14 @@ def push_changes(changes: Sequence[Change], pushing: PushServices) -> None:
             messages = [_message(change, pushing) for change in own]
             pushes += [_push_to(socket, messages, pushing) for socket in sockets]
     for outcome in pushing.together(pushes):
-        count(outcome)
+        count(outcome.value)
 
 
 def _sockets_of(user_id: str, pushing: PushServices) -> tuple[Socket, ...]:
     try:
         return pushing.sockets.of_user(user_id, now=pushing.now())
     except ServiceFailed as error:
-        count(Pushed.FAILED)
+        count(Pushed.FAILED.value)
         logger.warning("no sockets could be read", user_id=user_id, reason=error.message)
         return ()
 

@@ -12,6 +12,7 @@ from common.api import Health, JobList, ModelList, model_view
 from common.errors import InvalidRequest, NotFound
 from common.jobs import JobStatus
 from common.long_polling import wait_for_end
+from common.metrics import JOBS_CANCELED
 from common.models.catalogue import find
 from common.observability import count, logger, observed
 from functions.status.cancel_job import cancel_job
@@ -70,7 +71,7 @@ def delete_job(job_id: str) -> Response[str]:
     given = services()
     job = cancel_job(http.job_id(job_id), user_id=user_id, jobs=given.jobs, now=given.now())
     logger.info("canceled", job_id=job_id, user_id=user_id)
-    count("JobsCanceled")
+    count(JOBS_CANCELED)
     return http.job_answer(HTTPStatus.OK, given.snapshots.of(job), now=given.now())
 
 

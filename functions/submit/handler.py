@@ -10,7 +10,8 @@ from aws_lambda_powertools.event_handler import Response
 from common import http, wiring
 from common.api import SubmitRequest
 from common.long_polling import wait_for_end
-from common.observability import count, logger, observed
+from common.metrics import JOBS_SUBMITTED
+from common.observability import about, count, logger, observed
 from functions.submit.submit_job import submit_job
 
 services = wiring.submit_services
@@ -33,8 +34,9 @@ def post_job() -> Response[str]:
         active_jobs_max=given.settings.active_jobs_max,
         now=asked_at,
     )
-    logger.info("submitted", job_id=job.job_id, user_id=user_id, status=job.status)
-    count("JobsSubmitted")
+    about(job_id=job.job_id, user_id=user_id)
+    logger.info("submitted", status=job.status)
+    count(JOBS_SUBMITTED)
     wait = http.wait_preferred(event)
     job = wait_for_end(
         job, asked_at=asked_at, seconds=wait, jobs=given.jobs, now=given.now, sleep=given.sleep

@@ -10,7 +10,14 @@ from collections.abc import Callable
 
 from common.booking import book, book_refund
 from common.errors import ImagifyError, StaleWrite
-from common.observability import TO_REVIEW, count, logger
+from common.metrics import (
+    PAYMENTS_EXPIRED,
+    PAYMENTS_HEALED,
+    PAYMENTS_NOT_HEALED,
+    PAYMENTS_TO_REVIEW,
+    UNEXPECTED_ERRORS,
+)
+from common.observability import count, logger
 from common.payments import ASKS_MAX, News, Payment, PaymentStatus, asked, expire
 from common.refunds import unheard
 from common.services import SweepServices
@@ -38,10 +45,10 @@ def heal_payments(sweep: SweepServices, *, seconds_left: Callable[[], float]) ->
                 _ask(asking, sweep)
         except ImagifyError as error:
             logger.warning("not healed", txn_ref=txn_ref, code=error.code, reason=error.message)
-            count("PaymentsNotHealed")
+            count(PAYMENTS_NOT_HEALED)
         except Exception:  # noqa: BLE001 - one that cannot even be read must not stop the rest
             logger.exception("not healed", txn_ref=txn_ref)
-            count("UnexpectedErrors")
+            count(UNEXPECTED_ERRORS)
     return number
 
 
@@ -87,14 +94,14 @@ def _ask(asking: Payment, sweep: SweepServices) -> None:
         )
         heard = book(news, payments=sweep.payments, now=sweep.now)
         if heard and heard.entry:
-            count("PaymentsHealed")
+            count(PAYMENTS_HEALED)
 
 
 def _follow_refund(asking: Payment, outcome: Outcome, sweep: SweepServices) -> None:
     """Take in how the refund stands; send it again, under its own id, where VNPAY shows none."""
     if asking.asks >= ASKS_MAX:
         # A day and no end: a person should know, each day until there is one.
-        count(TO_REVIEW)
+        count(PAYMENTS_TO_REVIEW)
     message = ""
     if unheard(asking, outcome):
         answer = sweep.gateway.refund(asking, now=sweep.now())
@@ -110,4 +117,4 @@ def _expire(payment: Payment, sweep: SweepServices) -> None:
         return
     sweep.payments.save(expired)
     logger.info("expired", txn_ref=payment.txn_ref, user_id=payment.user_id)
-    count("PaymentsExpired")
+    count(PAYMENTS_EXPIRED)

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 
 from common import jobs as lifecycle
+from common import metrics
 from common.errors import Conflict, ImagifyError, ServiceFailed, StaleWrite
 from common.jobs import Job, JobError, JobStatus
 from common.observability import count, logger
@@ -46,21 +47,22 @@ def mend_jobs(sweep: SweepServices, *, seconds_left: Callable[[], float]) -> Men
     A job that something goes wrong with does not keep the others from being looked at.
     """
 
-    def each(status: JobStatus, before: datetime, name: str, mend: Mend) -> int:
+    def each(status: JobStatus, before: datetime, metric: metrics.Metric, mend: Mend) -> int:
         job_ids = sweep.jobs.due(status, before=before, limit=JOBS_MAX)
         timely = takewhile(lambda _job_id: seconds_left() >= SECONDS_LEFT_MIN, job_ids)
         number = sum(_seen_to(job_id, status, before, mend, sweep) for job_id in timely)
-        count(name, number)
+        if number:
+            count(metric, number)
         return number
 
     now = sweep.now()
     patience = timedelta(hours=sweep.settings.stalled_hold_hours)
     mended = Mended(
-        sent_again=each(JobStatus.QUEUED, now, "JobsSentAgain", _send_again),
-        lapsed=each(JobStatus.GENERATING, now, "LeasesLapsed", _send_again),
-        given_up=each(JobStatus.STALLED, now - patience, "JobsGivenUp", _give_up),
+        sent_again=each(JobStatus.QUEUED, now, metrics.JOBS_SENT_AGAIN, _send_again),
+        lapsed=each(JobStatus.GENERATING, now, metrics.LEASES_LAPSED, _send_again),
+        given_up=each(JobStatus.STALLED, now - patience, metrics.JOBS_GIVEN_UP, _give_up),
     )
-    count("StalledJobs", sweep.jobs.count(JobStatus.STALLED))
+    count(metrics.STALLED_JOBS, sweep.jobs.count(JobStatus.STALLED))
     return mended
 
 
@@ -76,11 +78,11 @@ def _seen_to(
         return False  # somebody else has just seen to it
     except ImagifyError as error:
         logger.warning("not mended", job_id=job_id, code=error.code, reason=error.message)
-        count("JobsNotMended")
+        count(metrics.JOBS_NOT_MENDED)
         return False
     except Exception:  # noqa: BLE001 - one that cannot even be read must not stop the rest
         logger.exception("not mended", job_id=job_id)
-        count("UnexpectedErrors")
+        count(metrics.UNEXPECTED_ERRORS)
         return False
     logger.info("mended", job_id=job_id, user_id=job.user_id, status=status)
     return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from common.metrics import MODELS_AWAY
 from common.observability import count
 from common.routes import serving
 from common.services import SweepServices
@@ -15,5 +16,5 @@ def watch_models(sweep: SweepServices) -> int:
         not any(lines[route.name].in_order for route in serving(routes, model))
         for model in {route.model for route in routes}
     )
-    count("ModelsAway", away)
+    count(MODELS_AWAY, away)
     return away

@@ -14,7 +14,9 @@ from datetime import UTC, datetime
 
 from common import credits as ledger
 from common import jobs as lifecycle
+from common import metrics
 from common.errors import (
+    ContentRefused,
     ImagifyError,
     ModelFailed,
     ModelThrottled,
@@ -31,7 +33,7 @@ from common.lines import US, Slot
 from common.models.answers import png_size
 from common.models.catalogue import find
 from common.models.spec import ModelSpec, Size
-from common.observability import NOT_TAKEN, count, logger, seconds
+from common.observability import count, count_start, logger, seconds
 from common.retries import model_retrying, redelivery_seconds
 from common.routes import Route, serving
 from common.services import WorkerServices
@@ -157,7 +159,7 @@ def _work(job: Job, claimed: Job, delivery: Delivery, worker: WorkerServices) ->
             worker.pacer.give_back(plan.slot)
         raise
     if job.started_at is None:
-        seconds("QueueWait", (worker.now() - job.created_at).total_seconds())
+        seconds(metrics.QUEUE_WAIT, (worker.now() - job.created_at).total_seconds())
     try:
         image = image or _generate(claimed, plan, worker)
     except (Permanent, Unavailable, ModelFailed, ModelTimedOut) as error:
@@ -218,7 +220,7 @@ def _succeed(claimed: Job, image: Image, plan: _Plan | None, worker: WorkerServi
     logger.info(
         "succeeded", job_id=claimed.job_id, user_id=claimed.user_id, attempts=claimed.attempts
     )
-    count("JobsSucceeded")
+    count(metrics.JOBS_SUCCEEDED)
     return Done()
 
 
@@ -282,21 +284,24 @@ def _call(plan: _Plan, body: dict[str, object], worker: WorkerServices) -> tuple
         worker.pacer.give_back(plan.slot)
         raise
     except ModelThrottled as error:
-        count("ModelThrottled")
+        count_start(plan.slot.route, throttled=True)
         _tell("throttled", plan.slot, error)
         worker.pacer.throttled(plan.slot)
         raise
     except (ModelFailed, ModelTimedOut) as error:
+        count_start(plan.slot.route, failed=True)
         _tell("model failed", plan.slot, error)
         line = worker.pacer.failed(plan.slot)
         plan.failed_starts += 1
         plan.row, plan.out_of_order = line.failures, not line.in_order
         raise
     except Permanent:
+        count_start(plan.slot.route)
         worker.pacer.refused(plan.slot)
         raise
+    took_seconds = (worker.now() - began).total_seconds()
+    count_start(plan.slot.route, took_seconds=took_seconds, usd=plan.spec.usd_per_image)
     worker.pacer.answered(plan.slot)
-    seconds("ModelLatency", (worker.now() - began).total_seconds())
     return content, size
 
 
@@ -312,10 +317,10 @@ def _fail(claimed: Job, error: JobError, worker: WorkerServices) -> Outcome:
     failed = lifecycle.fail(claimed, error=error, now=now)
     worker.jobs.save(failed, entry=ledger.release(failed, now=now))
     logger.info("failed", job_id=failed.job_id, user_id=failed.user_id, code=error.code)
-    count("JobsFailed")
+    count(metrics.JOBS_REFUSED if error.code == ContentRefused.code else metrics.JOBS_FAILED)
     if error.code in NEVER_TAKEN:
         logger.error("never taken", job_id=failed.job_id, code=error.code, reason=error.message)
-        count(NOT_TAKEN)
+        count(metrics.JOBS_NOT_TAKEN)
     return Done()
 
 
@@ -328,7 +333,6 @@ def _retry(claimed: Job, error: JobError, delivery: Delivery, worker: WorkerServ
     )
     worker.jobs.save(requeued)
     logger.warning("attempt failed", job_id=claimed.job_id, code=error.code)
-    count("AttemptsFailed")
     return Again(rest_seconds)
 
 
@@ -359,7 +363,7 @@ def _stall(job: Job, error: JobError, delivery: Delivery, worker: WorkerServices
     stalled = lifecycle.stall(job, error=error, message_id=delivery.message_id, now=worker.now())
     worker.jobs.save(stalled)
     logger.error("stalled", job_id=job.job_id, user_id=job.user_id, code=error.code)
-    count("JobsStalled")
+    count(metrics.JOBS_STALLED)
     return Again(0)
 
 
@@ -384,5 +388,5 @@ def _later(
     except ServiceFailed as error:
         logger.warning("not put off", job_id=delivery.job_id, reason=error.message)
         return Again(delay_seconds)
-    count("JobsDelayed")
+    count(metrics.JOBS_DELAYED)
     return Done()

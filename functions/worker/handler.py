@@ -15,7 +15,8 @@ from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
 from common import wiring
 from common.errors import ServiceFailed
-from common.observability import count, logger, observed
+from common.metrics import UNEXPECTED_ERRORS
+from common.observability import about, count, logger, observed
 from functions.worker.generate_image import Again, Delivery, generate_image
 
 services = wiring.worker_services
@@ -30,12 +31,12 @@ def handle(record: SQSRecord) -> None:
     given = services()
     try:
         delivery = _delivery(record)
-        logger.append_keys(job_id=delivery.job_id)
+        about(job_id=delivery.job_id)
         outcome = generate_image(delivery, given)
     except Exception:
         # The batch processor fails the message and says nothing of why.
         logger.exception("unexpected error")
-        count("UnexpectedErrors")
+        count(UNEXPECTED_ERRORS)
         raise
     if isinstance(outcome, Again):
         try:

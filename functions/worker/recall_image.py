@@ -7,6 +7,7 @@ from dataclasses import replace
 from common import credits as ledger
 from common import jobs as lifecycle
 from common.jobs import Job, JobStatus, seed_for
+from common.metrics import JOBS_RECALLED
 from common.models.catalogue import find
 from common.observability import count, logger
 from common.services import WorkerServices
@@ -30,7 +31,7 @@ def recall_image(job: Job, worker: WorkerServices) -> bool:
     recalled = lifecycle.recall(job, earlier=earlier, now=now)
     worker.jobs.save(recalled, entry=ledger.release(recalled, now=now))
     logger.info("recalled", job_id=job.job_id, user_id=job.user_id, image_of=earlier.job_id)
-    count("JobsRecalled")
+    count(JOBS_RECALLED)
     return True
 
 

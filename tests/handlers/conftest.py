@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from common.observability import metrics
+from common import observability
 from functions.accounts import handler as accounts
 from functions.feed import handler as feed
 from functions.payments import handler as payments
@@ -21,7 +21,9 @@ __all__ = ["api", "calls", "user_id", "world"]
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
     """A world that the handlers work in, with one signed-in user and two models."""
-    metrics.clear_metrics()  # what use cases counted in other tests is no invocation's
+    # What use cases counted in other tests is no invocation's.
+    observability._apart.clear()
+    observability.metrics.clear_metrics()
     world = World(routes=(CORE, TITAN))
     world.person()
     for module, services in (

@@ -26,7 +26,7 @@ DUE = 15 * 60
 SECONDS = 55
 NOTHING = {"models_away": 0, "sent_again": 0, "lapsed": 0, "given_up": 0, "payments_asked": 0}
 """What a sweep answers that finds nothing to do."""
-JOBS_COUNTED = {"ModelsAway", "JobsSentAgain", "LeasesLapsed", "JobsGivenUp", "StalledJobs"}
+JOBS_COUNTED = {"ModelsAway", "StalledJobs"}
 """Counted by every sweep, as zero too: an alarm is to see that it is swept."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from common.observability import TO_REVIEW
+from common.metrics import PAYMENTS_TO_REVIEW
 from functions.sweep.handler import handler
 from tests.infra.template import FUNCTIONS, Template
 
@@ -72,7 +72,7 @@ def test_money_that_does_not_fit_raises_an_alarm_whoever_finds_it(aws: Template,
         if path.startswith("Alarms/MoneyThatDoesNotFit") and watches(alarm, name)
     ]
     (alarm,) = alarms
-    assert alarm["MetricName"] == TO_REVIEW
+    assert alarm["MetricName"] == PAYMENTS_TO_REVIEW.name
     assert alarm["Namespace"] == function["POWERTOOLS_METRICS_NAMESPACE"]
     assert (alarm["Statistic"], alarm["Threshold"], alarm["EvaluationPeriods"]) == ("Sum", 1, 1)
     assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"

@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 from unittest.mock import patch
 
+from common import observability
 from common.errors import ImagifyError
 from common.jobs import Image
-from common.observability import logger, metrics
+from common.observability import logger
 from common.outlook import Forecaster
 from common.routes import Route
 from common.services import PushServices
@@ -224,7 +225,7 @@ def installed(
             stack.enter_context(patch.object(module, "services", _services_of(world, name)))
         stack.enter_context(
             patch.object(
-                metrics, "add_metric", lambda *, name, value, **_rest: counted(name, value)
+                observability, "add", lambda metric, value, *_where: counted(metric.name, value)
             )
         )
         stack.enter_context(patch.object(logger, "exception", lambda *_said, **_more: failed()))

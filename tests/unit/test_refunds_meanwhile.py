@@ -6,7 +6,7 @@ import pytest
 
 from common.booking import book, book_refund
 from common.errors import Conflict, GatewaySilent
-from common.observability import TO_REVIEW
+from common.metrics import PAYMENTS_TO_REVIEW, Metric
 from common.payments import ASKS_MAX, News, Payment, PaymentStatus, close
 from common.refunds import begin_refund
 from common.vnpay import ApiAnswer
@@ -17,6 +17,8 @@ from tests.unit.test_heal_payments import sweep_for
 from tests.unit.test_ops_books import ended
 from tests.world import CREDITS, SMALL, World
 
+Counted = list[Metric]
+
 
 @pytest.fixture
 def world() -> World:
@@ -26,12 +28,12 @@ def world() -> World:
 
 
 @pytest.fixture
-def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def counted(monkeypatch: pytest.MonkeyPatch) -> Counted:
     """The metrics that were counted."""
-    names: list[str] = []
+    metrics: list[Metric] = []
     for module in ("common.booking", "functions.sweep.heal_payments"):
-        monkeypatch.setattr(f"{module}.count", names.append)
-    return names
+        monkeypatch.setattr(f"{module}.count", metrics.append)
+    return metrics
 
 
 def begun(world: World, payment: Payment, request_id: str) -> Payment:
@@ -52,7 +54,7 @@ def told(world: World, payment: Payment, outcome: Outcome) -> Payment:
     return book_refund(payment, outcome, payments=world.payments, now=world.clock)
 
 
-def test_word_of_an_earlier_refund_is_not_the_next_ones(world: World, counted: list[str]) -> None:
+def test_word_of_an_earlier_refund_is_not_the_next_ones(world: World, counted: Counted) -> None:
     payment = ended(world, "paid")
     first = begun(world, payment, "first")
     told(world, first, Outcome.REFUND_REFUSED)
@@ -61,10 +63,10 @@ def test_word_of_an_earlier_refund_is_not_the_next_ones(world: World, counted: l
     told(world, first, Outcome.REFUNDING)
 
     assert world.payment(payment.txn_ref) == second, "not accepted"
-    assert counted.count(TO_REVIEW) == 1, "money goes back for a refund that was given up"
+    assert counted.count(PAYMENTS_TO_REVIEW) == 1, "money goes back for a refund that was given up"
     told(world, first, Outcome.REFUND_REFUSED)
     assert world.payment(payment.txn_ref) == second
-    assert counted.count(TO_REVIEW) == 1
+    assert counted.count(PAYMENTS_TO_REVIEW) == 1
 
 
 def test_an_answer_that_comes_after_all_was_undone_is_never_called_a_refusal(world: World) -> None:
@@ -113,24 +115,24 @@ def test_without_the_merchants_account_no_credits_are_taken(world: World) -> Non
 
 
 def test_a_refund_that_does_not_end_raises_the_alarm_after_a_day(
-    world: World, counted: list[str]
+    world: World, counted: Counted
 ) -> None:
     begun(world, ended(world, "paid"), "r")
     world.gateway.says["query"] = lambda each: api_answer(
         each, transaction_type="02", transaction_status="05"
     )
     sweep_for(world, hours=20)
-    assert TO_REVIEW not in counted
+    assert PAYMENTS_TO_REVIEW not in counted
     sweep_for(world, hours=24 * 3)
-    assert 2 <= counted.count(TO_REVIEW) <= 4, "daily"
+    assert 2 <= counted.count(PAYMENTS_TO_REVIEW) <= 4, "daily"
     assert len([each for each in world.gateway.asked if each[0] == "query"]) >= ASKS_MAX
 
 
-def test_what_vnpay_repeats_after_a_close_raises_no_alarm(world: World, counted: list[str]) -> None:
+def test_what_vnpay_repeats_after_a_close_raises_no_alarm(world: World, counted: Counted) -> None:
     payment = world.buy()
     other = News(txn_ref=payment.txn_ref, outcome=Outcome.PAID, amount_vnd=1)
     book(other, payments=world.payments, now=world.clock)
-    assert counted == [TO_REVIEW]
+    assert counted == [PAYMENTS_TO_REVIEW]
     closed = close(world.payment(payment.txn_ref), by="eve", reason="paid back")
     world.payments.save(closed)
     counted.clear()
