@@ -14,6 +14,7 @@ from aws_cdk import aws_lambda as lambda_
 
 from common import metrics
 from common.metrics import Metric
+from common.routes import Route
 from infra.measured import FIVE_MINUTES, Measured
 from infra.watches import Watched, slow_seconds
 
@@ -137,10 +138,10 @@ class Graphs:
                     metrics.MODEL_LATENCY,
                     route,
                     statistic=statistic,
-                    label=f"{statistic} {route.name}",
+                    label=f"{said}, {self._name(route)}",
                 )
                 for route in routes
-                for statistic in ("p50", "p95")
+                for statistic, said in (("p50", "typical"), ("p95", "1 of 20"))
             ],
             marks={
                 "sized for": max(route.p95_seconds for route in routes),
@@ -160,7 +161,7 @@ class Graphs:
                     route,
                     statistic="SampleCount",
                     period=Duration.minutes(1),
-                    label=route.name,
+                    label=self._name(route),
                 )
                 for route in routes
             ],
@@ -177,7 +178,7 @@ class Graphs:
             "share of starts",
             [
                 self._measured.of_route(
-                    metrics.MODEL_ERRORS, route, statistic="Average", label=route.name
+                    metrics.MODEL_ERRORS, route, statistic="Average", label=self._name(route)
                 )
                 for route in self._config.routes
             ],
@@ -192,7 +193,7 @@ class Graphs:
             "starts in five minutes",
             [
                 self._measured.of_route(
-                    metrics.MODEL_THROTTLES, route, statistic="Sum", label=route.name
+                    metrics.MODEL_THROTTLES, route, statistic="Sum", label=self._name(route)
                 )
                 for route in self._config.routes
             ],
@@ -241,7 +242,7 @@ class Graphs:
                     route,
                     statistic="Sum",
                     period=Duration.hours(1),
-                    label=route.name,
+                    label=self._name(route),
                 )
                 for route in self._config.routes
             ],
@@ -335,6 +336,11 @@ class Graphs:
             ],
             width=8,
         )
+
+    def _name(self, route: Route) -> str:
+        """A route by its region alone, where that tells it from the others."""
+        regions = [each.region for each in self._config.routes]
+        return route.region if regions.count(route.region) == 1 else route.name
 
     def _count(self, metric: Metric, service: str, label: str, color: str) -> cloudwatch.IMetric:
         counted = self._measured.counted(metric, service, label=label)

@@ -137,7 +137,7 @@ def _model(config: Config, measured: Measured) -> Iterator[Watch]:
 
 def slow_seconds(config: Config, route: Route) -> float:
     """From what latency on a route is slow."""
-    return round(route.p95_seconds * config.alarms.model_slow_percent / 100, 1)
+    return round(route.p95_seconds * config.alarms.model_slow_percent / 100, 2)
 
 
 def _money(config: Config, measured: Measured) -> Iterator[Watch]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -55,16 +55,26 @@ def log_groups(cloudformation: CloudFormationClient, stack: str) -> dict[str, st
 
 
 def log_lines(
-    logs: CloudWatchLogsClient, group: str, *, since: datetime, level: str, about: str | None
+    logs: CloudWatchLogsClient,
+    group: str,
+    *,
+    since: datetime,
+    level: str,
+    about: str | None,
+    terms: Sequence[str] = (),
 ) -> Iterator[LogLine]:
     """Lines of at least that level since then, the oldest first; `about` has to be in them.
 
-    Raises ServiceFailed.
+    With `terms` the service itself leaves out lines that lack one of these words. Raises
+    ServiceFailed.
     """
     least = LEVELS.index(level)
+    pattern = " ".join(f'"{term}"' for term in terms)
     with service_errors("Reading logs"):
         pages = logs.get_paginator("filter_log_events").paginate(
-            logGroupName=group, startTime=int(since.timestamp() * 1000)
+            logGroupName=group,
+            startTime=int(since.timestamp() * 1000),
+            **({"filterPattern": pattern} if pattern else {}),
         )
         for page in pages:
             for event in page["events"]:

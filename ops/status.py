@@ -12,6 +12,7 @@ from ops.options import Json, Profile, Region, StackName
 
 if TYPE_CHECKING:
     from ops.condition import Condition
+    from ops.recent import Recent
     from sandbox.state import State
 
 
@@ -28,6 +29,8 @@ def status(
     """
     from common.wall_clock import utc_now
     from ops.condition import condition
+    from ops.log_lines import group_of, log_groups
+    from ops.recent import recent
     from ops.stack import Stack, Where
     from ops.terminal import OUT
     from sandbox.errors import NotRunning
@@ -40,6 +43,7 @@ def status(
         OUT.out(json.dumps({"up": False, "message": str(error)}))
         return error.exit_code
     places = _places(stack.local, stack.outputs.model_dump())
+    now = utc_now()
     found = condition(
         stack.routes,
         lines=stack.lines,
@@ -47,13 +51,16 @@ def status(
         sqs=stack.sqs,
         queue_url=stack.outputs.JobsQueueUrl,
         dead_letter_queue_url=stack.outputs.DeadLetterQueueUrl,
-        now=utc_now(),
+        now=now,
     )
+    worker = group_of("worker", log_groups(stack.cloudformation, stack.stack_name))
+    lately = recent(stack.logs, worker, routes=stack.routes, now=now)
     if as_json:
-        OUT.out(json.dumps({"up": True, **places, **asdict(found)}, indent=2))
+        facts = {"up": True, **places, **asdict(found), "recent": asdict(lately)}
+        OUT.out(json.dumps(facts, indent=2))
         return 0
     OUT.print(f"{stack.name[0].upper()}{stack.name[1:]} is up.")
-    for name, value in {**_sentences(found), **places}.items():
+    for name, value in {**_sentences(found), **recent_sentences(lately), **places}.items():
         OUT.print(f"  [bold]{name:<22}[/]{value}")
     return 0
 
@@ -87,4 +94,21 @@ def _sentences(found: Condition) -> dict[str, str]:
         then = "given up at" if each.state == "trying" else "tried again at"
         retry = f", {then} {each.retry_at}" if each.retry_at else ""
         said[f"route {number}"] = f"{each.route}: {each.state}, {pace}{failures}{retry}"
+    return said
+
+
+def recent_sentences(found: Recent) -> dict[str, str]:
+    """What has happened of late, for people."""
+    from ops.recent import FAILURES_MINUTES, STARTS_MINUTES
+
+    said = {
+        f"used {number}": f"{each.percent}% of the quota: {each.starts} of {each.starts_max} starts"
+        f" in {STARTS_MINUTES} minutes"
+        for number, each in enumerate(found.use, start=1)
+    }
+    for number, each in enumerate(found.failures, start=1):
+        ago = f"{each.age_seconds // 60} min {each.age_seconds % 60} s ago"
+        said[f"failure {number}"] = f"{each.job_id}: {each.status}, {each.code}, {ago}"
+    if not found.failures:
+        said["failures"] = f"none in {FAILURES_MINUTES} minutes"
     return said

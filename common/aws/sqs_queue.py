@@ -36,13 +36,14 @@ class SqsJobQueue:
         """Send the job id."""
         body = {"job_id": job_id} if sending is None else {"job_id": job_id, "sending": sending}
         header = self._trace_header()
+        traced = {"MessageSystemAttributes": _traced(header)} if header else {}
         with service_errors("Sending a job"):
             self._client.send_message(
                 QueueUrl=self._queue_url,
                 MessageBody=json.dumps(body),
                 MessageGroupId=user_id,
                 DelaySeconds=min(DELAY_SECONDS_MAX, delay_seconds),
-                MessageSystemAttributes=_traced(header) if header else {},
+                **traced,
             )
 
     def hide(self, receipt_handle: str, *, seconds: int) -> None:
