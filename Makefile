@@ -68,6 +68,9 @@ cost: setup ## draw docs/screens/cost.png and write the tables of docs/COST.md
 count-usage: setup ## count anew what each thing that happens takes of AWS, into ops/usage.toml
 	COUNT_USAGE=1 $(PYTEST) tests/handlers/test_usage.py
 
+dashboard: setup ## draw the picture of the dashboard in docs/screens, with made-up data
+	.venv/bin/python -m infra.dashboard_picture
+
 bench-pacing: setup ## measure how well the pace keeps and uses a quota, beside three rivals: 4 minutes
 	.venv/bin/python -m benchmarks.pacing
 

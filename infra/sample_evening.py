@@ -28,16 +28,7 @@ USD = 0.04
 RINGING = frozenset({"StalledJobs", "DeadLetters"})
 """The alarms that are on at midnight: two jobs broke the model, and nobody has looked yet."""
 
-FUNCTIONS = ("submit", "worker", "status", "accounts", "payments", "sweep", "feed", "push")
-DURATIONS_MS = {
-    "submit": 190,
-    "status": 70,
-    "accounts": 55,
-    "payments": 240,
-    "sweep": 420,
-    "feed": 60,
-    "push": 140,
-}
+DURATIONS_MS = {"accounts": 55, "payments": 240, "push": 140}
 
 
 class Evening:
@@ -118,11 +109,9 @@ class Evening:
             ("ApproximateAgeOfOldestMessage", "jobs"): age,
             ("ApproximateNumberOfMessagesVisible", "jobs"): self._waiting - delayed,
             ("ApproximateNumberOfMessagesDelayed", "jobs"): delayed,
-            ("ApproximateNumberOfMessagesNotVisible", "jobs"): self._at_work(),
             ("ApproximateNumberOfMessagesVisible", "deadletters"): np.cumsum(stalled),
             ("PushesTaken", "push"): np.round(self._submitted * 1.1 + self._made * 1.6),
             ("PushesFailed", "push"): self._some(0.02),
-            ("SocketsGone", "push"): self._some(0.3),
         }
 
     def _at_work(self) -> Minutes:
@@ -157,42 +146,33 @@ class Evening:
             ("PaymentsPaid", "payments"): paid,
             ("PaymentsHealed", "sweep"): self._at(m140=1),
             ("PaymentsFailed", "payments"): self._some(0.02),
-            ("PaymentsExpired", "sweep"): self._some(0.04),
-            ("RefundsDone", "sweep"): self._at(m300=1),
             ("PaymentsToReview", "payments"): self._at(m187=1),
             ("PaymentsToReview", "sweep"): np.zeros(MINUTES),
             ("NotificationsFailed", "payments"): np.zeros(MINUTES),
-            ("PaymentsNotHealed", "sweep"): self._at(m70=1, m71=1),
         }
 
     def _machine(self) -> dict[tuple[str, str], Minutes]:
         asked = 60 + self._submitted * 3 + np.minimum(self._waiting, 300) * 2
-        at_once = {name: np.ceil(asked / 900) for name in FUNCTIONS}
-        at_once |= {
+        at_once = {
             "worker": self._at_work(),
             "submit": np.ceil(self._submitted / 12),
             "status": np.ceil(asked / 40),
-            "sweep": np.ones(MINUTES),
         }
         found: dict[tuple[str, str], Minutes] = {
             ("Count", "http"): asked,
             ("4xx", "http"): self._some(0.8),
             ("5xx", "http"): np.zeros(MINUTES),
             ("Throttles", "dynamodb"): self._at(m101=3, m102=4, m103=1),
-            ("Throttles", "sqs"): np.zeros(MINUTES),
-            ("Throttles", "s3"): np.zeros(MINUTES),
-            ("Throttles", "ssm"): np.zeros(MINUTES),
             ("JobsSentAgain", "sweep"): self._at(m112=1, m246=2),
             ("LeasesLapsed", "sweep"): self._at(m121=1),
-            ("JobsGivenUp", "sweep"): np.zeros(MINUTES),
             ("JobsNotMended", "sweep"): np.zeros(MINUTES),
         }
         for name, number in at_once.items():
             grown = np.maximum(0, np.diff(number, prepend=0))
             found["ConcurrentExecutions", name] = number
             found["ColdStarts", name] = grown * self._dice.integers(0, 2, MINUTES)
-            found["Errors", name] = np.zeros(MINUTES)
-        found["Errors", "push"] = self._at(m115=1)
+        for name in ("accounts", "feed", "push", "sweep", "worker"):
+            found["Errors", name] = self._at(m115=1) if name == "push" else np.zeros(MINUTES)
         for name, usual in DURATIONS_MS.items():
             slower = 1 + self._submitted / 400
             found["Duration p95", name] = usual * slower * self._dice.normal(1, 0.05, MINUTES)
