@@ -186,8 +186,10 @@ def _about(namespace: str, named: Mapping[str, str]) -> str:
 def _by_period(values: Any, minutes: int, statistic: str) -> tuple[Any, Any]:
     """The hour and the value of each period."""
     cut = values[: len(values) // minutes * minutes].reshape(-1, minutes)
-    many = {"Sum": np.sum, "SampleCount": np.sum, "Maximum": np.max}
-    points = many.get(statistic, np.mean)(cut, axis=1)
+    if statistic in ("Sum", "SampleCount"):
+        points = cut.sum(axis=1)
+    else:
+        points = cut.max(axis=1) if statistic == "Maximum" else cut.mean(axis=1)
     return BEGINS_AT + np.arange(len(points)) * minutes / 60, points
 
 

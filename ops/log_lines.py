@@ -74,7 +74,7 @@ def log_lines(
         pages = logs.get_paginator("filter_log_events").paginate(
             logGroupName=group,
             startTime=int(since.timestamp() * 1000),
-            **({"filterPattern": pattern} if pattern else {}),
+            filterPattern=pattern,  # an empty one lets all through
         )
         for page in pages:
             for event in page["events"]:

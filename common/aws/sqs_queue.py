@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 from common.aws.errors import service_errors
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
-    from mypy_boto3_sqs.type_defs import MessageSystemAttributeValueTypeDef
 
 DELAY_SECONDS_MAX = 900
 
@@ -35,15 +34,13 @@ class SqsJobQueue:
     ) -> None:
         """Send the job id."""
         body = {"job_id": job_id} if sending is None else {"job_id": job_id, "sending": sending}
-        header = self._trace_header()
-        traced = {"MessageSystemAttributes": _traced(header)} if header else {}
         with service_errors("Sending a job"):
             self._client.send_message(
                 QueueUrl=self._queue_url,
                 MessageBody=json.dumps(body),
                 MessageGroupId=user_id,
                 DelaySeconds=min(DELAY_SECONDS_MAX, delay_seconds),
-                **traced,
+                **_traced(self._trace_header()),
             )
 
     def hide(self, receipt_handle: str, *, seconds: int) -> None:
@@ -56,11 +53,12 @@ class SqsJobQueue:
             )
 
 
-def _traced(
-    header: str,
-) -> Mapping[Literal["AWSTraceHeader"], MessageSystemAttributeValueTypeDef]:
+def _traced(header: str | None) -> dict[str, Any]:
     """X-Ray's header as SQS hands it to Lambda, which links the worker's trace to it.
 
     https://docs.aws.amazon.com/xray/latest/devguide/xray-services-sqs.html
     """
-    return {"AWSTraceHeader": {"DataType": "String", "StringValue": header}}
+    if header is None:
+        return {}
+    value = {"DataType": "String", "StringValue": header}
+    return {"MessageSystemAttributes": {"AWSTraceHeader": value}}

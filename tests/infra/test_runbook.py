@@ -28,7 +28,7 @@ SEED = {
 }
 """What the first operators asked to be told of, and by which alarm."""
 
-SET = {
+SET: dict[str, tuple[dict[str, int], float, int]] = {
     "DeadLetters": ({"dead_letters": 11}, 11, 1),
     "StalledJobs": ({"stalled_jobs": 12}, 12, 1),
     "OldestJob": ({"oldest_job_seconds": 1300}, 1300, 1),
@@ -60,8 +60,8 @@ def tuned(tmp_path_factory: pytest.TempPathFactory) -> Template:
     alarms: dict[str, Any] = {"monthly_budget_usd": 200, "runbook_url": RUNBOOK_URL}
     for settings, _threshold, _periods in SET.values():
         alarms |= settings
-    settings = {"alarms": alarms, "alarm_email": "ops@example.com"}
-    return synthesize(tmp_path_factory.mktemp("tuned"), imagify=json.dumps(settings))
+    given = {"alarms": alarms, "alarm_email": "ops@example.com"}
+    return synthesize(tmp_path_factory.mktemp("tuned"), imagify=json.dumps(given))
 
 
 def alarms_of(stack: Template) -> dict[str, dict[str, Any]]:

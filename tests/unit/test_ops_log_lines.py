@@ -37,7 +37,7 @@ def lines(*events: dict[str, Any], level: str, about: str | None = None) -> list
         stubber.add_response(
             "filter_log_events",
             {"events": list(events)},
-            {"logGroupName": "group", "startTime": MS},
+            {"logGroupName": "group", "startTime": MS, "filterPattern": ""},
         )
         return list(log_lines(logs, "group", since=START, level=level, about=about))
 
