@@ -12,7 +12,7 @@ export PROMPT
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test browser check lint types quick web format package screenshots cost count-usage \
+.PHONY: help setup run test browser check lint types quick web format package screenshots dashboard cost count-usage \
 	bench-pacing bench-burst bench-eta bench-feed simulate mutants chaos clean
 
 help: ## show this list

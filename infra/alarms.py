@@ -20,16 +20,17 @@ BUDGET_PERCENTS = (80, 100)
 class Alarms(Construct):
     """An alarm for each watch; one topic and perhaps a budget, if there is an address."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, watched: Watched) -> None:
+    def __init__(
+        self, scope: Construct, construct_id: str, *, watched: Watched, may_cost: bool
+    ) -> None:
         super().__init__(scope, construct_id)
         config = watched.config
         self._topic = self._mail(config.alarm_email) if config.alarm_email else None
         self._runbook_url = config.alarms.runbook_url
         self.alarms = tuple(self._alarm(watch) for watch in watches(watched))
-        if config.alarm_email and config.alarms.monthly_budget_usd:
-            self._budget(
-                config.stack_name, config.alarms.monthly_budget_usd, address=config.alarm_email
-            )
+        usd = config.alarms.monthly_budget_usd
+        if may_cost and config.alarm_email and usd is not None:
+            self._budget(config.stack_name, usd, address=config.alarm_email)
 
     def _mail(self, address: str) -> sns.Topic:
         topic = sns.Topic(self, "Topic", enforce_ssl=True)

@@ -37,7 +37,8 @@ class ImagifyStack(Stack):
     2. buckets and queues do not insist on TLS: the emulator speaks plain HTTP on loopback;
     3. assets go to the named bucket with the caller's own credentials: the emulator has no CDK
        bootstrap roles;
-    4. nothing is exported to `infra.web`, which is on AWS alone: the emulator has no CloudFront.
+    4. nothing is exported to `infra.web`, which is on AWS alone: the emulator has no CloudFront;
+    5. there is no budget, if one is set: the emulator has none, and costs nothing.
     """
 
     def __init__(
@@ -97,7 +98,7 @@ class ImagifyStack(Stack):
             feed=self.feed,
             functions=self.functions,
         )
-        alarms = Alarms(self, "Alarms", watched=watched)
+        alarms = Alarms(self, "Alarms", watched=watched, may_cost=on_aws)
         Dashboard(self, "Dashboard", watched=watched, alarms=alarms.alarms)
         self._write_outputs(config)
 

@@ -11,7 +11,7 @@ import pytest
 
 from common.config import Alarms, Config
 from tests.e2e.runbook import sections
-from tests.infra.conftest import synthesize
+from tests.infra.conftest import SANDBOX_ASSETS, synthesize
 from tests.infra.template import Template
 
 SEED = {
@@ -54,13 +54,16 @@ SET: dict[str, tuple[dict[str, int], float, int]] = {
 RUNBOOK_URL = "https://docs.example.com/RUNBOOK.md"
 
 
+BUDGET: dict[str, Any] = {"alarm_email": "ops@example.com", "alarms": {"monthly_budget_usd": 200}}
+
+
 @pytest.fixture(scope="module")
 def tuned(tmp_path_factory: pytest.TempPathFactory) -> Template:
     """What AWS gets when each threshold is set, and a budget."""
-    alarms: dict[str, Any] = {"monthly_budget_usd": 200, "runbook_url": RUNBOOK_URL}
+    alarms: dict[str, Any] = {**BUDGET["alarms"], "runbook_url": RUNBOOK_URL}
     for settings, _threshold, _periods in SET.values():
         alarms |= settings
-    given = {"alarms": alarms, "alarm_email": "ops@example.com"}
+    given = {**BUDGET, "alarms": alarms}
     return synthesize(tmp_path_factory.mktemp("tuned"), imagify=json.dumps(given))
 
 
@@ -151,6 +154,13 @@ def test_there_is_no_budget_unless_it_is_set_and_somebody_can_be_told(
 ) -> None:
     for stack in (aws, sandbox, two_routes):
         assert not stack.of_type("AWS::Budgets::Budget")
+
+
+def test_the_local_run_has_no_budget_though_one_is_set(tmp_path: Path) -> None:
+    """The emulator would refuse to deploy it."""
+    local = synthesize(tmp_path, imagify=json.dumps(BUDGET), sandbox=SANDBOX_ASSETS)
+    assert local.of_type("AWS::SNS::Topic")
+    assert not local.of_type("AWS::Budgets::Budget")
 
 
 def test_the_page_lists_each_alarm_with_when_it_is_given(aws: Template) -> None:
