@@ -6,7 +6,6 @@ more than that.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
@@ -28,12 +27,12 @@ from common.metrics import (
 )
 from common.routes import Route
 
-TRACE_VARIABLE = "_X_AMZN_TRACE_ID"
-"""Where Lambda tells a function its trace: `Root=…;Parent=…;Sampled=…`, anew each invocation."""
-
 logger = Logger()
 metrics = Metrics()
 tracer = Tracer()
+"""In Lambda it makes boto3 send the trace along with each call. SQS keeps it with a message, and
+Lambda links the worker's trace to it:
+https://docs.aws.amazon.com/xray/latest/devguide/xray-services-sqs.html"""
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
@@ -93,11 +92,6 @@ def about(**ids: str) -> None:
     logger.append_keys(**ids)
     for name, value in ids.items():
         tracer.put_annotation(name, value)
-
-
-def trace_header() -> str | None:
-    """The trace that this invocation belongs to, as others are told it; None outside Lambda."""
-    return os.environ.get(TRACE_VARIABLE) or None
 
 
 def observed(handler: Handler) -> Handler:

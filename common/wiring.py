@@ -30,7 +30,6 @@ from common.aws.s3_images import S3ImageStore
 from common.aws.sqs_queue import SqsJobQueue
 from common.aws.ssm_merchant import SsmMerchant
 from common.aws.streams import changes
-from common.observability import trace_header
 from common.outlook import Forecaster
 from common.pacing import Pacer
 from common.ports import ImageSigner
@@ -87,7 +86,7 @@ def submit_services() -> SubmitServices:
     return SubmitServices(
         settings=settings,
         jobs=_jobs(settings),
-        queue=_queue(settings),
+        queue=SqsJobQueue(clients.sqs(settings.home_region), queue_url=settings.queue_url),
         snapshots=_snapshots(settings),
         now=utc_now,
         new_id=new_id,
@@ -178,7 +177,7 @@ def sweep_services() -> SweepServices:
     return SweepServices(
         settings=settings,
         jobs=_jobs(settings, acts_table=settings.acts_table),
-        queue=_queue(settings),
+        queue=SqsJobQueue(clients.sqs(settings.home_region), queue_url=settings.queue_url),
         images=_images(settings),
         lines=_lines(settings),
         payments=_payments(settings),
@@ -199,7 +198,7 @@ def worker_services() -> WorkerServices:
     return WorkerServices(
         settings=settings,
         jobs=_jobs(settings),
-        queue=_queue(settings),
+        queue=SqsJobQueue(clients.sqs(settings.home_region), queue_url=settings.queue_url),
         images=_images(settings),
         models=BedrockModels(bedrock),
         pacer=Pacer(
@@ -222,12 +221,6 @@ def _jobs(settings: JobSettings, *, acts_table: str | None = None) -> DynamoJobS
         users_table=settings.users_table,
         ledger_table=settings.ledger_table,
         acts_table=acts_table,
-    )
-
-
-def _queue(settings: SubmitSettings | SweepSettings | WorkerSettings) -> SqsJobQueue:
-    return SqsJobQueue(
-        clients.sqs(settings.home_region), queue_url=settings.queue_url, trace_header=trace_header
     )
 
 

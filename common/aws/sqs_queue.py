@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from common.aws.errors import service_errors
 
@@ -17,17 +16,9 @@ DELAY_SECONDS_MAX = 900
 class SqsJobQueue:
     """A standard queue whose message groups are users, so that fair queues can tell them apart."""
 
-    def __init__(
-        self,
-        client: SQSClient,
-        *,
-        queue_url: str,
-        trace_header: Callable[[], str | None] = lambda: None,
-    ) -> None:
-        """`trace_header` is asked for the trace that a message goes on with, at each send."""
+    def __init__(self, client: SQSClient, *, queue_url: str) -> None:
         self._client = client
         self._queue_url = queue_url
-        self._trace_header = trace_header
 
     def send(
         self, job_id: str, user_id: str, *, sending: int | None, delay_seconds: int = 0
@@ -40,7 +31,6 @@ class SqsJobQueue:
                 MessageBody=json.dumps(body),
                 MessageGroupId=user_id,
                 DelaySeconds=min(DELAY_SECONDS_MAX, delay_seconds),
-                **_traced(self._trace_header()),
             )
 
     def hide(self, receipt_handle: str, *, seconds: int) -> None:
@@ -51,14 +41,3 @@ class SqsJobQueue:
                 ReceiptHandle=receipt_handle,
                 VisibilityTimeout=seconds,
             )
-
-
-def _traced(header: str | None) -> dict[str, Any]:
-    """X-Ray's header as SQS hands it to Lambda, which links the worker's trace to it.
-
-    https://docs.aws.amazon.com/xray/latest/devguide/xray-services-sqs.html
-    """
-    if header is None:
-        return {}
-    value = {"DataType": "String", "StringValue": header}
-    return {"MessageSystemAttributes": {"AWSTraceHeader": value}}

@@ -2,45 +2,64 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from common import observability
-from common.aws import clients
-from common.observability import TRACE_VARIABLE, about
+from common.observability import about
 from functions.sweep.handler import handler as sweep
-from tests.contract.backends import REGION
+from sandbox.places import REPOSITORY
 from tests.handlers.calls import Api, Context, event
 from tests.handlers.test_worker import delivered
-from tests.handlers.wired import call
 from tests.world import World
 
-HEADER = "Root=1-6926a3f0-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=1"
+ROOT = "1-6926a3f0-0123456789abcdef01234567"
+FUNCTIONS_OWN = "0123456789abcdef"
+IN_LAMBDA = """
+import common.observability
+from common.aws import clients
+from common.aws.sqs_queue import SqsJobQueue
+
+def answer(request, **_rest):
+    raise SystemExit(request.headers["X-Amzn-Trace-Id"].decode())
+
+client = clients.sqs("ap-southeast-1")
+client.meta.events.register("before-send.sqs.SendMessage", answer)
+SqsJobQueue(client, queue_url="https://sqs.test/1/jobs").send("job_1", "usr_1", sending=1)
+"""
+"""What a function does in Lambda, up to the bytes that would go to SQS."""
 
 
-def sent_headers() -> list[str | None]:
-    """The trace headers of the messages in the queue."""
-    sqs = clients.sqs(REGION)
-    (queue_url,) = sqs.list_queues()["QueueUrls"]
-    found = sqs.receive_message(QueueUrl=queue_url, AttributeNames=["AWSTraceHeader"])
-    return [message.get("Attributes", {}).get("AWSTraceHeader") for message in found["Messages"]]
-
-
-@pytest.mark.usefixtures("calls")
-def test_a_message_that_is_sent_in_a_trace_carries_it(
-    user_id: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(TRACE_VARIABLE, HEADER)
-    assert call("post_jobs", user_id)["statusCode"] == 202
-    assert sent_headers() == [HEADER]
-
-
-@pytest.mark.usefixtures("calls")
-def test_a_message_that_is_sent_outside_a_trace_carries_none(user_id: str) -> None:
-    assert call("post_jobs", user_id)["statusCode"] == 202
-    assert sent_headers() == [None]
+def test_a_message_is_sent_with_the_trace_of_its_sender(tmp_path: Path) -> None:
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": str(REPOSITORY),
+        "LAMBDA_TASK_ROOT": str(tmp_path),
+        "_X_AMZN_TRACE_ID": f"Root={ROOT};Parent={FUNCTIONS_OWN};Sampled=1",
+        "POWERTOOLS_SERVICE_NAME": "submit",
+        "POWERTOOLS_METRICS_NAMESPACE": "Imagify",
+        "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:1",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", IN_LAMBDA],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    header = done.stderr.strip().splitlines()[-1]
+    said = dict(part.split("=") for part in header.split(";"))
+    assert (said["Root"], said["Sampled"]) == (ROOT, "1")
+    assert said["Parent"] != FUNCTIONS_OWN, "it is the call's, so that the map shows the queue"
 
 
 @pytest.fixture
