@@ -30,7 +30,7 @@ class ImagifyStack(Stack):
     """Everything that Imagify is in AWS.
 
     `sandbox_assets` names the local run's bucket for assets, and is None on AWS. The sandbox gets
-    this very template but for four things, all of them decided here and in `infra.app`:
+    this very template but for five things, all of them decided here and in `infra.app`:
 
     1. the code package holds no libraries: the emulator runs functions with its own interpreter,
        which could not load those built for Lambda's (`infra.app` chooses the package);
