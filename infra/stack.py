@@ -51,17 +51,18 @@ class ImagifyStack(Stack):
         sandbox_assets: str | None = None,
     ) -> None:
         on_aws = sandbox_assets is None
+        keep = config.removal == "keep"
         super().__init__(
             scope,
             CONSTRUCT_ID,
             stack_name=config.stack_name,
             description="Imagify: image generation, paid for by the image",
             env=Environment(account=account, region=config.home_region),
+            termination_protection=keep,
             synthesizer=None
             if on_aws
             else CliCredentialsStackSynthesizer(file_assets_bucket_name=sandbox_assets),
         )
-        keep = config.removal == "keep"
         self.storage = Storage(self, "Storage", keep=keep, tls_only_bucket=on_aws)
         self.queue = JobsQueue(self, "Queue", attempts_max=config.attempts_max, tls_only=on_aws)
         code = lambda_.Code.from_asset(str(package.path), asset_hash=package.digest)

@@ -86,6 +86,16 @@ def test_data_outlives_the_stack_unless_told_otherwise(
     assert {resource["UpdateReplacePolicy"] for resource in kept} == {policy}
 
 
+@pytest.mark.parametrize(("template", "protected"), [("aws", True), ("two_routes", False)])
+def test_a_stack_that_keeps_its_data_is_protected_from_deletion(
+    request: pytest.FixtureRequest, template: str, *, protected: bool
+) -> None:
+    stack: Template = request.getfixturevalue(template)
+    manifest = json.loads((stack.assembly / "manifest.json").read_text())
+    properties = manifest["artifacts"]["Imagify"]["properties"]
+    assert properties["terminationProtection"] is protected
+
+
 def test_the_bucket_is_private_and_encrypted(aws: Template) -> None:
     bucket = aws.one("AWS::S3::Bucket")
     assert set(bucket["PublicAccessBlockConfiguration"].values()) == {True}
