@@ -29,7 +29,7 @@ import httpx
 from ops.client import Client, Job
 from sandbox import run
 from sandbox.clients import client_settings
-from sandbox.people import People, stranger
+from sandbox.people import People, local_people, stranger
 from sandbox.places import Places
 from sandbox.ports import free_ports
 from sandbox.state import State
@@ -103,7 +103,7 @@ def burst(state: State, *, rate: float, latency_seconds: float) -> Figures:
     control = f"{state.simulator_url}/_control"
     httpx.post(f"{control}/reset").raise_for_status()
     httpx.post(f"{control}/settings", json={"latency_seconds": latency_seconds}).raise_for_status()
-    people = People(state.emulator_url, state.outputs)
+    people = local_people(state.emulator_url, state.outputs)
     tokens = [_token(people) for _ in range(PEOPLE)]
     began = datetime.now(UTC)
     with ExitStack() as stack:

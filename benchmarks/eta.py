@@ -28,7 +28,7 @@ from typing import Any
 import httpx
 
 from sandbox import run
-from sandbox.people import People, stranger
+from sandbox.people import People, local_people, stranger
 from sandbox.places import Places
 from sandbox.ports import free_ports
 from sandbox.state import State
@@ -101,7 +101,7 @@ def backlog(state: State) -> Figures:
     httpx.post(
         f"{state.simulator_url}/_control/settings", json={"latency_spread": LATENCY_SPREAD}
     ).raise_for_status()
-    people = People(state.emulator_url, state.outputs)
+    people = local_people(state.emulator_url, state.outputs)
     with ExitStack() as stack:
         clients = [stack.enter_context(_client(state, people)) for _ in range(PEOPLE)]
         pool = stack.enter_context(ThreadPoolExecutor(PEOPLE))

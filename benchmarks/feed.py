@@ -23,7 +23,7 @@ import httpx
 from pydantic import BaseModel
 
 from sandbox import run
-from sandbox.people import People, stranger
+from sandbox.people import local_people, stranger
 from sandbox.places import REPOSITORY, Places
 from sandbox.ports import free_ports
 from sandbox.state import State
@@ -74,7 +74,7 @@ def storm(state: State, *, people: int, sockets: int, jobs: int) -> Figures:
     """Let so many people with so many sockets each follow so many jobs each."""
     assert state.outputs is not None
     config = httpx.get(f"{state.page_url}config.json", trust_env=False).raise_for_status().json()
-    pool = People(state.emulator_url, state.outputs)
+    pool = local_people(state.emulator_url, state.outputs)
     crowd = [stranger() for _ in range(people)]
     for person in crowd:
         pool.create(person)

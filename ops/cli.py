@@ -15,6 +15,8 @@ from ops.audit import audit
 from ops.buy import buy
 from ops.capacity import capacity
 from ops.cost import cost
+from ops.deploy import bootstrap, deploy, diff
+from ops.destroy import destroy
 from ops.dlq import DLQ
 from ops.doctor import doctor
 from ops.down import down
@@ -22,13 +24,19 @@ from ops.generate import generate
 from ops.grant import grant
 from ops.image_key import IMAGE_KEY
 from ops.logs import logs
+from ops.merchant import MERCHANT
 from ops.payments import PAYMENTS
+from ops.people import PEOPLE
 from ops.status import status
+from ops.token import token
 from ops.up import up
 from sandbox.errors import SandboxError
 
-_COMMANDS = (up, down, status, generate, buy, grant, audit, logs, cost, capacity, doctor)
-_GROUPS = (PAYMENTS, DLQ, IMAGE_KEY)
+_COMMANDS = (
+    *(up, down, status, generate, buy, grant, audit, logs, token),
+    *(bootstrap, doctor, diff, deploy, destroy, cost, capacity),
+)
+_GROUPS = (PEOPLE, PAYMENTS, MERCHANT, DLQ, IMAGE_KEY)
 APP = Typer(
     name="imagify",
     help="Image generation in your own AWS account, and all of it on this machine.",

@@ -9,6 +9,8 @@ from typing import Annotated
 
 from typer import Argument, Option
 
+from ops.options import Json, Profile, Region, StackName
+
 COUNT_MAX = 100
 
 
@@ -34,19 +36,29 @@ def generate(
     idempotency_key: Annotated[
         str | None, Option(metavar="K", help="The same key is the same job, charged once.")
     ] = None,
-    as_json: Annotated[bool, Option("--json", help="Print the result for programs.")] = False,
+    email: Annotated[
+        str | None,
+        Option(
+            "--as",
+            metavar="EMAIL",
+            help=r"Who submits; the password is asked for, or is in IMAGIFY_PASSWORD."
+            r"  \[default: the local run's person]",
+        ),
+    ] = None,
+    as_json: Json = False,
+    stack_name: StackName = None,
+    region: Region = None,
+    profile: Profile = None,
 ) -> int:
     """Generate an image from a prompt and save it.
 
-    Submits to the local run as you@example.com, follows the job, saves the PNG.
-    The exit code is 0 when every image is saved.
+    Submits to the local run as you@example.com, or with --stack to a stack on AWS --as somebody
+    there, follows the job, saves the PNG. The exit code is 0 when every image is saved.
     """
-    import os
-
     from ops.images import Wish
     from ops.images import generate as make_images
-    from sandbox.places import Places
-    from sandbox.run import find
+    from ops.sign_in import client_as
+    from ops.stack import Stack, Where
 
     wish = Wish(
         prompt=prompt,
@@ -59,4 +71,5 @@ def generate(
         idempotency_key=idempotency_key,
         as_json=as_json,
     )
-    return make_images(find(Places.from_env(os.environ)), wish)
+    stack = Stack(Where(stack=stack_name, region=region, profile=profile))
+    return make_images(client_as(stack, email), wish)

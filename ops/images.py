@@ -10,12 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ops.board import Board
-from ops.client import ApiError, Me
+from ops.client import ApiError, Client, Me
 from ops.follow import Task, follow
-from ops.local_client import local_client
 from ops.terminal import ERR, OUT, credits_text
 from sandbox.errors import SandboxError
-from sandbox.state import State
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,10 +57,10 @@ class Wish:
         return self.out.with_name(f"{self.out.stem}-{number + 1}{self.out.suffix}")
 
 
-def generate(state: State, wish: Wish) -> int:
+def generate(client: Client, wish: Wish) -> int:
     """Submit, follow and save; prints the files. Raises ApiError or SandboxError."""
     _require_free(wish)
-    with local_client(state) as client:
+    with client:
         tasks = [Task(wish.body(n), wish.key(n), n) for n in range(wish.count)]
         files: dict[str, Path] = {}
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from ops.client import Client
 from sandbox.errors import SandboxError
-from sandbox.people import LOCAL_PERSON, People, Person
+from sandbox.people import LOCAL_PERSON, Person, local_people
 from sandbox.state import Outputs, State
 
 
 def local_client(state: State) -> Client:
     """Sign you@example.com in. Raises SandboxError."""
-    people = People(state.emulator_url, outputs_of(state))
+    people = local_people(state.emulator_url, outputs_of(state))
     token = people.sign_in(Person(LOCAL_PERSON, state.person_password))
     return Client(state.api_url or "", token)
 

@@ -9,6 +9,7 @@ from rich.markup import escape
 
 from ops.client import ApiError
 from ops.images import Wish, generate
+from ops.local_client import local_client
 from ops.terminal import ERR, OUT, Steps
 from sandbox.errors import SandboxError
 from sandbox.places import Places
@@ -43,7 +44,7 @@ def _first_image(places: Places, state: State, prompt: str | None) -> None:
         return
     places.images.mkdir(parents=True, exist_ok=True)
     try:
-        generate(state, Wish(prompt=prompt, out=places.images))
+        generate(local_client(state), Wish(prompt=prompt, out=places.images))
     except (ApiError, SandboxError, httpx.HTTPError) as error:
         ERR.print(f"[red]imagify:[/] {escape(str(error))}")
 

@@ -35,3 +35,6 @@ Region = Annotated[
 Profile = Annotated[
     str | None, Option(metavar="P", help="Credentials by their name in your AWS configuration.")
 ]
+Stage = Annotated[
+    str, Option(metavar="S", help="A stage of cdk.json, such as dev; it becomes Imagify-S.")
+]

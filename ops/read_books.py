@@ -50,7 +50,7 @@ class BooksReader:
 
     def discrepancies(self, tell: Tell) -> tuple[Books, list[Discrepancy]]:
         """The books as they were read, and what is wrong with them at a second look too."""
-        books = self._everything(tell)
+        books = self.read(tell)
         seen = audit(books)
         suspects = sorted({found.user_id for found in seen} - {""})
         certain = [found for found in seen if not found.user_id]
@@ -67,7 +67,8 @@ class BooksReader:
         """All payments, in no order."""
         return [payment_from(item) for item in self._scan(self._outputs.PaymentsTable)]
 
-    def _everything(self, tell: Tell) -> Books:
+    def read(self, tell: Tell) -> Books:
+        """All there is, as it is read."""
         outputs = self._outputs
         tell("Reading the users")
         users = {user.user_id: user for user in map(_user, self._scan(outputs.UsersTable)) if user}

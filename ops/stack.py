@@ -29,9 +29,10 @@ from ops.read_books import BooksReader
 from ops.stalled_jobs import Desk
 from sandbox.clients import client_settings
 from sandbox.errors import SandboxError
+from sandbox.people import People
 from sandbox.places import Places
 from sandbox.run import find
-from sandbox.state import Outputs, State
+from sandbox.state import Outputs, State, emulated_api_url
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation import CloudFormationClient
@@ -41,6 +42,15 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_ssm import SSMClient
     from mypy_boto3_sts import STSClient
+
+
+def reachable_api_url(outputs: Outputs, endpoint: str | None) -> str:
+    """The API's address, without a slash at the end; `endpoint` is the emulator's, where one is.
+
+    Whoever sets AWS_ENDPOINT_URL has an emulator for AWS, where the name in the outputs leads
+    nowhere.
+    """
+    return emulated_api_url(endpoint, outputs) if endpoint else outputs.ApiUrl.rstrip("/")
 
 
 class StackError(SandboxError):
@@ -206,7 +216,24 @@ class Stack:
         )
 
     @property
+    def ssm(self) -> SSMClient:
+        """Where the merchant's account is."""
+        client: SSMClient = self._session.client("ssm", **self._settings)
+        return client
+
+    @property
     def gateway(self) -> HttpGateway:
         """VNPAY, as its merchant."""
-        client: SSMClient = self._session.client("ssm", **self._settings)
-        return HttpGateway(SsmMerchant(client, parameter=self.outputs.VnpayParameter))
+        return HttpGateway(SsmMerchant(self.ssm, parameter=self.outputs.VnpayParameter))
+
+    @property
+    def people(self) -> People:
+        """Who may sign in."""
+        return People(self._session.client("cognito-idp", **self._settings), self.outputs)
+
+    @property
+    def api_url(self) -> str:
+        """The API, without a slash at the end."""
+        local = self.local
+        endpoint = local.emulator_url if local else os.environ.get("AWS_ENDPOINT_URL")
+        return reachable_api_url(self.outputs, endpoint)

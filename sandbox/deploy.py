@@ -79,7 +79,7 @@ def synthesize(
 
 def deploy(places: Places, env: Mapping[str, str], *, endpoint: str, assembly: Path) -> Outputs:
     """Deploy the assembly's stack to the emulator; raises SandboxError."""
-    _make_assets_bucket(endpoint)
+    make_assets_bucket(endpoint)
     answers = places.home / "outputs.json"
     answers.unlink(missing_ok=True)
     arguments = [
@@ -132,7 +132,8 @@ def _run_cdk(
             stop([child])
 
 
-def _make_assets_bucket(endpoint: str) -> None:
+def make_assets_bucket(endpoint: str) -> None:
+    """The bucket for the functions' code, where the stack expects it; fine when it is there."""
     s3 = boto3.client("s3", **client_settings(endpoint))
     try:
         s3.create_bucket(

@@ -1,4 +1,4 @@
-"""People of the local run: made and signed in as on AWS, through the user pool.
+"""People of a stack, the local run's or one on AWS: made and signed in through its user pool.
 
 The first sign-in gives a person a user with credits: the pool asks the accounts function before it
 makes a token, and the token carries our `user_id`.
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import boto3
+from botocore.exceptions import ClientError
 
 from sandbox.clients import client_settings
 from sandbox.errors import SandboxError
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 LOCAL_PERSON = "you@example.com"
 """Whom the command line signs in."""
+UNFINISHED = "FORCE_CHANGE_PASSWORD"
+"""Cognito's status of somebody who was made and has no password that stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,38 +46,79 @@ def new_password() -> str:
 
 
 class People:
-    """The user pool of a local run."""
+    """The user pool of a stack."""
 
-    def __init__(self, emulator_url: str, outputs: Outputs) -> None:
-        self._cognito: CognitoIdentityProviderClient = boto3.client(
-            "cognito-idp", **client_settings(emulator_url)
-        )
+    def __init__(self, cognito: CognitoIdentityProviderClient, outputs: Outputs) -> None:
+        self._cognito = cognito
         self._outputs = outputs
 
     def create(self, person: Person) -> None:
-        """Make the person, whose address counts as verified."""
+        """Make the person, whose address counts as verified; nothing is mailed.
+
+        What was cut short is finished by doing it again. Raises SandboxError for somebody who is
+        there already, and for a password that the pool does not take.
+        """
         pool = self._outputs.UserPoolId
-        self._cognito.admin_create_user(
-            UserPoolId=pool,
-            Username=person.email,
-            MessageAction="SUPPRESS",
-            UserAttributes=[
-                {"Name": "email", "Value": person.email},
-                {"Name": "email_verified", "Value": "true"},
-            ],
-        )
+        try:
+            self._cognito.admin_create_user(
+                UserPoolId=pool,
+                Username=person.email,
+                # So the pool looks at the password before it makes anybody.
+                TemporaryPassword=person.password,
+                MessageAction="SUPPRESS",
+                UserAttributes=[
+                    {"Name": "email", "Value": person.email},
+                    {"Name": "email_verified", "Value": "true"},
+                ],
+            )
+        except self._cognito.exceptions.UsernameExistsException:
+            if self._status(person.email) != UNFINISHED:
+                raise SandboxError(f"There is somebody with the address {person.email}.") from None
+        except self._cognito.exceptions.InvalidPasswordException as error:
+            raise SandboxError(_said(error)) from None
         self._cognito.admin_set_user_password(
             UserPoolId=pool, Username=person.email, Password=person.password, Permanent=True
         )
 
+    def sub(self, email: str) -> str:
+        """What the pool calls the person. Raises SandboxError for somebody unknown to it."""
+        try:
+            found = self._cognito.admin_get_user(
+                UserPoolId=self._outputs.UserPoolId, Username=email
+            )
+        except self._cognito.exceptions.UserNotFoundException:
+            raise SandboxError(f"Nobody has the address {email}.") from None
+        named = {each["Name"]: each.get("Value", "") for each in found["UserAttributes"]}
+        return named["sub"]
+
     def sign_in(self, person: Person) -> str:
-        """The person's ID token, good for the API."""
-        answer = self._cognito.initiate_auth(
-            ClientId=self._outputs.UserPoolClientId,
-            AuthFlow="USER_PASSWORD_AUTH",
-            AuthParameters={"USERNAME": person.email, "PASSWORD": person.password},
-        )
+        """The person's ID token, good for the API. Raises SandboxError when there is none."""
+        try:
+            answer = self._cognito.initiate_auth(
+                ClientId=self._outputs.UserPoolClientId,
+                AuthFlow="USER_PASSWORD_AUTH",
+                AuthParameters={"USERNAME": person.email, "PASSWORD": person.password},
+            )
+        except self._cognito.exceptions.NotAuthorizedException as error:
+            raise SandboxError(f"{person.email} could not sign in: {_said(error)}") from None
         token = answer.get("AuthenticationResult", {}).get("IdToken")
         if token is None:
-            raise SandboxError(f"{person.email} could not sign in: the pool gave no token.")
+            asked = answer.get("ChallengeName", "nothing")
+            raise SandboxError(
+                f"{person.email} could not sign in: the pool gives no token and asks for {asked}."
+            )
         return token
+
+    def _status(self, email: str) -> str:
+        found = self._cognito.admin_get_user(UserPoolId=self._outputs.UserPoolId, Username=email)
+        return found.get("UserStatus", "")
+
+
+def local_people(emulator_url: str, outputs: Outputs) -> People:
+    """Those of a local run."""
+    return People(boto3.client("cognito-idp", **client_settings(emulator_url)), outputs)
+
+
+def _said(error: ClientError) -> str:
+    """Cognito's own sentence."""
+    return error.response["Error"]["Message"]

@@ -16,11 +16,11 @@ from urllib.parse import urlsplit
 from sandbox import configuration, deploy, emulator, merchant
 from sandbox.configuration import Configuration
 from sandbox.errors import AlreadyRunning, NotRunning, SandboxError
-from sandbox.people import LOCAL_PERSON, People, Person, new_password
+from sandbox.people import LOCAL_PERSON, Person, local_people, new_password
 from sandbox.places import Places
 from sandbox.ports import HOST, PORTS, require_free
 from sandbox.processes import Child, alive, ask_to_stop, myself, signals_held, stop
-from sandbox.state import Outputs, State, page_url, read, write
+from sandbox.state import Outputs, State, emulated_api_url, page_url, read, write
 from sandbox.web.backends import Backends
 
 OWNER_STOP_SECONDS = 20.0
@@ -101,7 +101,7 @@ def _start(
         assembly = deploy.synthesize(places, env, endpoint=state.emulator_url, context=context)
     tell("Deploying the stack with the AWS CDK")
     outputs = deploy.deploy(places, env, endpoint=state.emulator_url, assembly=assembly)
-    api_url = _api_url(state.port, outputs)
+    api_url = emulated_api_url(state.emulator_url, outputs)
     state = state.model_copy(update={"outputs": outputs, "api_url": api_url})
     tell("Starting the page, connecting the merchant, signing in the first person")
     with signals_held():
@@ -117,7 +117,7 @@ def _start(
         hash_secret=hash_secret,
     )
     merchant.register_ipn(state.gateway_url, api_url)
-    people = People(state.emulator_url, outputs)
+    people = local_people(state.emulator_url, outputs)
     person = Person(LOCAL_PERSON, state.person_password)
     people.create(person)
     people.sign_in(person)
@@ -273,14 +273,8 @@ def _backends(state: State, outputs: Outputs, api_url: str) -> Backends:
     )
 
 
-def _api_url(port: int, outputs: Outputs) -> str:
-    """The API on the emulator: the name that AWS would give it leads nowhere here."""
-    api_id = (urlsplit(outputs.ApiUrl).hostname or "").partition(".")[0]
-    return f"http://{HOST}:{port}/_aws/execute-api/{api_id}"
-
-
 def _feed_url(port: int, outputs: Outputs) -> str:
-    """The WebSocket API on the emulator, likewise."""
+    """The WebSocket API on the emulator: the name that AWS would give it leads nowhere here."""
     parts = urlsplit(outputs.FeedUrl)
     api_id = (parts.hostname or "").partition(".")[0]
     return f"ws://{HOST}:{port}/_aws/execute-api/{api_id}{parts.path.rstrip('/')}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -86,6 +87,12 @@ class State(BaseModel):
 def page_url(port: int) -> str:
     """Where the page of a run is whose emulator has `port`."""
     return f"http://127.0.0.1:{port + 3}/"
+
+
+def emulated_api_url(emulator_url: str, outputs: Outputs) -> str:
+    """The API on the emulator: the name that AWS would give it leads nowhere there."""
+    api_id = (urlsplit(outputs.ApiUrl).hostname or "").partition(".")[0]
+    return f"{emulator_url}/_aws/execute-api/{api_id}"
 
 
 def read(path: Path) -> State | None:

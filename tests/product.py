@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from sandbox import run
-from sandbox.people import People, Person, stranger
+from sandbox.people import Person, local_people, stranger
 from sandbox.places import REPOSITORY, Places
 from sandbox.ports import free_ports
 from sandbox.processes import alive
@@ -82,7 +82,7 @@ def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 @pytest.fixture
 def new_person(sandbox: Sandbox) -> Callable[[], SignedIn]:
     """Makes people that nobody has met before, and signs them in."""
-    people = People(sandbox.state.emulator_url, sandbox.outputs)
+    people = local_people(sandbox.state.emulator_url, sandbox.outputs)
 
     def make() -> SignedIn:
         person = stranger()

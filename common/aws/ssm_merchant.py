@@ -47,12 +47,17 @@ class SsmMerchant:
                     "Nothing can be paid for here yet.", code="payments_not_set_up"
                 ) from None
             raise ServiceFailed("The merchant's account could not be read.") from error
-        try:
-            return Merchant.model_validate_json(str(text))
-        except ValidationError as error:
-            named = {str(one["loc"][0]) if one["loc"] else "JSON" for one in error.errors()}
-            # A name that we do not know may be a value that was put in the wrong place.
-            known = {*Merchant.model_fields, "JSON"}
-            wrong = sorted({name if name in known else "an unknown field" for name in named})
-        # Out here, so that the error that knows the values does not travel along.
-        raise ValueError(f"{self._parameter}: wrong are {', '.join(wrong)}")
+        return read_account(str(text), source=self._parameter)
+
+
+def read_account(text: str, *, source: str) -> Merchant:
+    """The account in a JSON object; raises ValueError, which names fields but no values."""
+    try:
+        return Merchant.model_validate_json(text)
+    except ValidationError as error:
+        named = {str(one["loc"][0]) if one["loc"] else "JSON" for one in error.errors()}
+        # A name that we do not know may be a value that was put in the wrong place.
+        known = {*Merchant.model_fields, "JSON"}
+        wrong = sorted({name if name in known else "an unknown field" for name in named})
+    # Out here, so that the error that knows the values does not travel along.
+    raise ValueError(f"{source}: wrong are {', '.join(wrong)}")

@@ -12,7 +12,7 @@ from common.aws.dynamo_users import DynamoUserStore
 from common.wall_clock import utc_now
 from ops.money import find_user, give
 from sandbox.clients import client_settings
-from sandbox.people import People, stranger
+from sandbox.people import local_people, stranger
 from sandbox.state import State
 from tests.chaos.course import Course
 from tests.chaos.customers import Customer
@@ -26,7 +26,7 @@ IMAGE_CREDITS = 2
 def gather(state: State, plan: Plan, course: Course) -> list[Customer]:
     """Make the people, sign them in, and grant them what their orders cost."""
     assert state.outputs is not None
-    pool = People(state.emulator_url, state.outputs)
+    pool = local_people(state.emulator_url, state.outputs)
     dynamodb = boto3.client("dynamodb", **client_settings(state.emulator_url))
     users_table, ledger_table = state.outputs.UsersTable, state.outputs.LedgerTable
     users = DynamoUserStore(dynamodb, users_table=users_table, ledger_table=ledger_table)

@@ -14,6 +14,7 @@ from ops import cli
 from ops.client import ApiError
 from ops.follow import Task
 from ops.images import Wish, _failures, _save
+from ops.stack import Where
 from sandbox.errors import SandboxError
 from sandbox.places import REPOSITORY
 from sandbox.run import Options
@@ -99,6 +100,10 @@ def test_down_is_fine_when_nothing_runs(capsys: pytest.CaptureFixture[str]) -> N
         ["payments", "close", "IMG1"],
         ["payments", "close", "IMG1", "--reason", " "],
         ["grant", "ann@example.com", "5", "--reason", ""],
+        ["deploy"],
+        ["destroy", "--stage"],
+        ["merchant", "fly"],
+        ["people", "add"],
     ],
 )
 def test_wrong_usage_is_told_and_ends_with_2(
@@ -118,6 +123,8 @@ def test_wrong_usage_is_told_and_ends_with_2(
         *([], ["up"], ["down"], ["status"], ["generate"], ["buy"], ["grant"], ["audit"]),
         *(["payments"], ["payments", "refund"], ["image-key"], ["image-key", "new"]),
         *(["doctor"], ["cost"], ["capacity"]),
+        *(["people", "add"], ["merchant", "set"], ["token"]),
+        *(["bootstrap"], ["diff"], ["deploy"], ["destroy"]),
     ],
 )
 def test_help_is_quick_for_it_imports_nothing_but_itself(command: list[str]) -> None:
@@ -144,17 +151,21 @@ def test_every_option_reaches_the_wish(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wishes: list[Wish] = []
-    monkeypatch.setattr("sandbox.run.find", lambda _places: None)
+    monkeypatch.setattr("ops.stack.Stack", lambda where: where)
+    monkeypatch.setattr("ops.sign_in.client_as", lambda where, email: (where, email))
 
-    def generate(_state: object, wish: Wish) -> int:
+    def generate(client: tuple[Where, str | None], wish: Wish) -> int:
+        assert client == (Where(stack="S", region="R", profile="P"), "ann@example.com")
         wishes.append(wish)
         return 0
 
     monkeypatch.setattr("ops.images.generate", generate)
+    who = ["--as", "ann@example.com", "--stack", "S", "--region", "R", "--profile", "P"]
     options = "--out x.png --count=2 --model m --aspect-ratio 16:9 --seed 7 --negative-prompt fog"
 
     assert (
-        cli.main(["generate", "a fox", *options.split(), "--idempotency-key", "k", "--json"]) == 0
+        cli.main(["generate", "a fox", *options.split(), *who, "--idempotency-key=k", "--json"])
+        == 0
     )
 
     assert wishes == [

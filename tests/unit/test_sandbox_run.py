@@ -16,7 +16,7 @@ from sandbox.errors import AlreadyRunning, NotRunning, PortTaken, SandboxError
 from sandbox.places import Places
 from sandbox.ports import free_ports
 from sandbox.processes import Child, alive, myself, start, stop
-from sandbox.state import Outputs, State, read, write
+from sandbox.state import Outputs, State, emulated_api_url, read, write
 
 OUTPUTS = Outputs(
     ApiUrl="https://abc123.execute-api.ap-southeast-1.amazonaws.com/",
@@ -192,7 +192,8 @@ def test_watch_ends_when_a_part_does(server: Child) -> None:
 
 
 def test_the_apis_are_found_on_the_emulator() -> None:
-    assert run._api_url(7, OUTPUTS) == "http://127.0.0.1:7/_aws/execute-api/abc123"
+    api_url = emulated_api_url("http://127.0.0.1:7", OUTPUTS)
+    assert api_url == "http://127.0.0.1:7/_aws/execute-api/abc123"
     assert run._feed_url(7, OUTPUTS) == "ws://127.0.0.1:7/_aws/execute-api/def456/live"
 
 

@@ -1,0 +1,113 @@
+"""Deleting a stage: what is asked, what is lost, and in which order it goes."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from pydantic import ValidationError
+
+from ops.read_books import BooksReader
+from ops.rollout import outputs_of
+from ops.target import Target
+from ops.terminal import ERR, Steps
+from sandbox.errors import SandboxError
+from sandbox.state import Outputs
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
+
+BUCKET = "AWS::S3::Bucket"
+
+
+class Demolition:
+    """One stage on its way out."""
+
+    def __init__(self, target: Target) -> None:
+        """Look at what is there. Raises SandboxError when nothing is."""
+        self._target = target
+        self._stacks = target.stacks()
+        self._name = target.config.stack_name
+        if not self._stacks:
+            raise SandboxError(f"There is no {self._name} in {target.config.home_region}.")
+
+    def require_allowed(self) -> None:
+        """Raise SandboxError for a stage that keeps its data."""
+        if self._target.config.removal == "keep":
+            raise SandboxError(
+                f'{self._name} keeps its data: its removal in cdk.json is "keep". Nothing was'
+                " deleted."
+            )
+        for stack in self._stacks:
+            if stack.get("EnableTerminationProtection"):
+                raise SandboxError(
+                    f"{stack['StackName']} is protected from deletion. A deploy with removal"
+                    ' "destroy" takes the protection away. Nothing was deleted.'
+                )
+
+    def losses(self) -> str:
+        """What there is, in a sentence. Reads everything, and changes nothing."""
+        where = f"{self._name} in {self._target.config.home_region}, account {self._target.account}"
+        try:
+            outputs = Outputs.model_validate(outputs_of(self._target))
+        except ValidationError:
+            return f"{where}, has never been deployed to the end: nobody has used it."
+        session = self._target.session
+        reader = BooksReader(outputs, dynamodb=session.client("dynamodb"), s3=session.client("s3"))
+        with Steps() as steps:
+            books = reader.read(steps)
+        credits_left = sum(
+            user.balance.available + user.balance.held for user in books.users.values()
+        )
+        return (
+            f"{where}, has users: {len(books.users)} (credits: {credits_left}), jobs:"
+            f" {len(books.jobs)}, images: {len(books.images)}, payments: {len(books.payments)}."
+            " Nothing would bring them back."
+        )
+
+    def require_confirmed(self, given: str | None) -> None:
+        """Raise SandboxError unless the stack's name was given, or is typed now."""
+        if given is None:
+            ERR.print(f"Type {self._name} to delete it: ", end="")
+            given = sys.stdin.readline().strip()
+        if given != self._name:
+            raise SandboxError(f"That is not {self._name}. Nothing was deleted.")
+
+    def destroy(self) -> None:
+        """Empty the buckets, as CloudFormation deletes no other, then delete the stacks.
+
+        Done again, it goes on where it was cut short. Raises SandboxError.
+        """
+        s3 = self._target.session.client("s3")
+        for bucket in self._buckets():
+            empty(s3, bucket)
+        self._target.cdk("destroy", "--force")
+        left = ", ".join(stack["StackName"] for stack in self._target.stacks())
+        if left:
+            raise SandboxError(f"Still there: {left}. Run this again.")
+        ERR.print(f"{self._name} is deleted. The merchant's account is left in Parameter Store:")
+        ERR.print(f"  {self._target.config.vnpay_parameter}")
+
+    def _buckets(self) -> list[str]:
+        pages = self._target.session.client("cloudformation").get_paginator("list_stack_resources")
+        return [
+            resource["PhysicalResourceId"]
+            for stack in self._stacks
+            for page in pages.paginate(StackName=stack["StackName"])
+            for resource in page["StackResourceSummaries"]
+            if resource["ResourceType"] == BUCKET and resource.get("PhysicalResourceId")
+        ]
+
+
+def empty(s3: S3Client, bucket: str) -> None:
+    """Delete everything in a bucket, with all versions. Raises SandboxError when some stays."""
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        named: list[ObjectIdentifierTypeDef] = [
+            {"Key": each["Key"], "VersionId": each["VersionId"]} for each in found
+        ]
+        if named:
+            answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": named, "Quiet": True})
+            if answer.get("Errors"):
+                raise SandboxError(f"Some objects of {bucket} could not be deleted. Try again.")

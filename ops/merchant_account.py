@@ -1,0 +1,68 @@
+"""A merchant's account with VNPAY on its way into Parameter Store."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from common.aws.ssm_merchant import read_account
+from sandbox.errors import SandboxError
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm import SSMClient
+
+STANDARD_INPUT = Path("-")
+VNPAYS_SANDBOX = {
+    "pay_url": "https://sandbox.vnpayment.vn/paymentv2/vpcpay.html",
+    "api_url": "https://sandbox.vnpayment.vn/merchant_webapi/api/transaction",
+}
+"""Where one begins; VNPAY tells the addresses for real money to its merchants."""
+
+
+def given_or_asked(file: Path | None) -> Mapping[str, Any]:
+    """The account's fields from a JSON file, or as somebody types them. Raises SandboxError."""
+    if file is None:
+        return _asked()
+    text = sys.stdin.read() if file == STANDARD_INPUT else file.read_text(encoding="utf-8")
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict):
+        # Nothing of the text, which may be the secret.
+        raise SandboxError(f"{file} is not a JSON object, such as docs/PAYMENTS.md shows.")
+    return fields
+
+
+def complete(fields: Mapping[str, Any], *, api_url: str) -> str:
+    """The account as it is stored, checked; where people come back to is the stack's own address.
+
+    Raises SandboxError, which names the fields that are wrong, but no value.
+    """
+    text = json.dumps({"return_url": f"{api_url}/payments/vnpay/return", **fields})
+    try:
+        read_account(text, source="The account")
+    except ValueError as error:
+        raise SandboxError(f"{error}; nothing has changed.") from None
+    return text
+
+
+def store(text: str, *, ssm: SSMClient, parameter: str) -> None:
+    """Put the account into the parameter, encrypted with the account's own key."""
+    ssm.put_parameter(Name=parameter, Value=text, Type="SecureString", Overwrite=True)
+
+
+def _asked() -> Mapping[str, Any]:
+    if not sys.stdin.isatty():
+        raise SandboxError("There is no terminal to ask at: give the account with --from-file.")
+    tmn_code = input("Terminal code (vnp_TmnCode): ").strip()
+    hash_secret = getpass.getpass("Hash secret (it is not shown): ").strip()
+    addresses = {
+        name: input(f"{name} [{usual}]: ").strip() or usual
+        for name, usual in VNPAYS_SANDBOX.items()
+    }
+    return {"tmn_code": tmn_code, "hash_secret": hash_secret, **addresses}

@@ -1,0 +1,104 @@
+"""Bringing a stage to AWS: what is said before and after the CDK does it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from botocore.exceptions import ClientError
+from pydantic import ValidationError
+
+from ops.stack import reachable_api_url
+from ops.target import Target
+from ops.terminal import ERR, OUT
+from sandbox.errors import SandboxError
+from sandbox.state import Outputs
+
+if TYPE_CHECKING:
+    from mypy_boto3_ssm.type_defs import ParameterStringFilterTypeDef
+
+BUSY = "_IN_PROGRESS"
+"""How CloudFormation's names for a stack that is being changed end."""
+
+
+def roll_out(target: Target, *, approved: bool) -> None:
+    """Deploy the stage's stacks, and say where everything is. Raises SandboxError."""
+    if not approved and not sys.stdin.isatty():
+        raise SandboxError("There is nobody to approve new permissions: say --yes.")
+    target.require_bootstrapped()
+    ERR.print(_intent(target), markup=False)
+    approval = "never" if approved else "broadening"
+    target.cdk("deploy", "--require-approval", approval)
+    outputs = outputs_of(target)
+    _show(places(outputs), next_steps(target, outputs))
+
+
+def outputs_of(target: Target) -> dict[str, str]:
+    """What the stage's stacks say of themselves, by name."""
+    return {
+        output["OutputKey"]: output["OutputValue"]
+        for stack in target.stacks()
+        for output in stack.get("Outputs", [])
+    }
+
+
+def places(outputs: Mapping[str, str]) -> dict[str, str]:
+    """Where everything is. Raises SandboxError for a stack that does not say it."""
+    try:
+        known = Outputs.model_validate(outputs)
+    except ValidationError as error:
+        raise SandboxError("The deployed stack does not say where its parts are.") from error
+    api_url = reachable_api_url(known, os.environ.get("AWS_ENDPOINT_URL"))
+    page = {"Page": outputs["PageUrl"]} if "PageUrl" in outputs else {}
+    return {**page, "API": api_url, "API docs": f"{api_url}/docs"}
+
+
+def next_steps(target: Target, outputs: Mapping[str, str]) -> dict[str, str]:
+    """What is left for a person to do, and what can be tried."""
+    config = target.config
+    where = f"--stack {config.stack_name} --region {config.home_region}"
+    where += f" --profile {target.profile}" if target.profile else ""
+    steps = {}
+    if not _account_there(target, outputs["VnpayParameter"]):
+        steps["Sell"] = f"nothing can be bought yet: bin/imagify merchant set {where}"
+    if config.alarm_email is None:
+        steps["Alarms"] = "nobody is told: set alarm_email in cdk.json, and deploy again"
+    else:
+        steps["Alarms"] = f"AWS has mailed {config.alarm_email}, once: the link in it confirms"
+    steps["People"] = f"bin/imagify people add EMAIL {where}"
+    steps["Try"] = f'bin/imagify generate "a fox in the snow" --as EMAIL {where}'
+    return steps
+
+
+def _intent(target: Target) -> str:
+    """What is about to be done. Raises SandboxError while somebody else changes a stack."""
+    found = target.stacks()
+    for stack in found:
+        if stack["StackStatus"].endswith(BUSY):
+            raise SandboxError(
+                f"{stack['StackName']} is being changed right now ({stack['StackStatus']}); wait."
+            )
+    verb = "Updating" if found else "Making"
+    return (
+        f"{verb} {target.config.stack_name} in {target.config.home_region},"
+        f" account {target.account}, as {target.operator}"
+    )
+
+
+def _account_there(target: Target, parameter: str) -> bool:
+    """Whether there is a merchant's account, or one who may not look cannot tell."""
+    pages = target.session.client("ssm").get_paginator("describe_parameters")
+    named: ParameterStringFilterTypeDef = {"Key": "Name", "Option": "Equals", "Values": [parameter]}
+    try:
+        return any(page["Parameters"] for page in pages.paginate(ParameterFilters=[named]))
+    except ClientError:
+        return True
+
+
+def _show(found: Mapping[str, str], steps: Mapping[str, str]) -> None:
+    OUT.print()
+    for name, value in {**found, **steps}.items():
+        OUT.print(f"  [bold]{name:<10}[/]", end="")
+        OUT.print(value, markup=False)
