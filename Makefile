@@ -4,6 +4,8 @@ PYTHON ?=
 PROMPT ?= a lighthouse at dawn, watercolour
 PORT ?= 4566
 SEEDS ?= 1000
+PROFILE ?=
+STAGED = --stage '$(STAGE)' $(if $(PROFILE),--profile '$(PROFILE)')
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 PYTEST = .venv/bin/python -m pytest
 
@@ -12,8 +14,9 @@ export PROMPT
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test browser check lint types quick web format package screenshots dashboard cost count-usage \
-	bench-pacing bench-burst bench-eta bench-feed simulate mutants chaos clean
+.PHONY: help setup run test browser check lint types quick web format package screenshots dashboard \
+	cost count-usage bench-pacing bench-burst bench-eta bench-feed simulate mutants chaos bootstrap diff \
+	deploy destroy clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -91,6 +94,18 @@ mutants: setup ## put in one bug after another, and count the seeds until the si
 
 chaos: setup ## break everything at once on a local run, and see that every promise is kept: 8 minutes
 	.venv/bin/python -m tests.chaos
+
+bootstrap: setup ## prepare the AWS account and region of STAGE=dev for the CDK, once (docs/DEPLOY.md)
+	@bin/imagify bootstrap $(STAGED)
+
+diff: setup ## say what deploying STAGE=dev would change in AWS
+	@bin/imagify diff $(STAGED)
+
+deploy: setup ## bring STAGE=dev to AWS, or bring it up to date (PROFILE=… names the credentials)
+	@bin/imagify deploy $(STAGED)
+
+destroy: setup ## delete STAGE=dev from AWS with all that is in it, after asking
+	@bin/imagify destroy $(STAGED)
 
 clean: ## remove what was made here: the environment, the local run's state, caches
 	@if [ -x .venv/bin/python ]; then bin/imagify down; fi

@@ -1,0 +1,292 @@
+"""Deploying, comparing and destroying a stage: what is refused, said and asked of the CDK."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.config import parse
+from ops import cdk, target
+from ops.demolition import Demolition, empty
+from ops.rollout import roll_out
+from ops.target import Target, configured
+from sandbox.errors import SandboxError
+from sandbox.places import REPOSITORY, VENV_BIN
+from tests.unit.stubbed import REGION, Scripted
+from tests.unit.test_sandbox_run import OUTPUTS
+
+ABSENT = ("ValidationError", "Stack with id Imagify-dev does not exist")
+OUTPUT_LIST = [
+    {"OutputKey": name, "OutputValue": value} for name, value in OUTPUTS.model_dump().items()
+]
+
+
+def a_stack(name: str = "Imagify-dev", **changes: Any) -> dict[str, Any]:
+    told = {
+        "StackName": name,
+        "CreationTime": "2026-11-26T00:00:00Z",
+        "StackStatus": "CREATE_COMPLETE",
+        "Outputs": OUTPUT_LIST,
+    }
+    return {"Stacks": [{**told, **changes}]}
+
+
+class Account:
+    """An account, and the CDK that would change it: what it is run with is written down."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.aws = Scripted("cloudformation", "ssm", "s3", "dynamodb")
+        self.ran: list[Sequence[str]] = []
+        monkeypatch.setattr(target, "run_cdk", self.ran.append)
+        monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+
+    def target(self, stage: str = "dev", profile: str | None = None, **settings: Any) -> Target:
+        return Target(
+            config=parse({"removal": "destroy" if stage == "dev" else "keep", **settings}, stage),
+            session=self.aws,  # type: ignore[arg-type]  # a session by what it does
+            account="111122223333",
+            operator="arn:aws:iam::111122223333:user/ann",
+            profile=profile,
+        )
+
+    def bootstrapped(self) -> None:
+        self.aws.answers("ssm", "get_parameter", {"Parameter": {"Value": "31"}})
+
+    def stacks(self, *found: Mapping[str, Any] | None) -> None:
+        """What the next looks at the service's and the page's stack find."""
+        for each in found:
+            if each is None:
+                self.aws.fails("cloudformation", "describe_stacks", *ABSENT)
+            else:
+                self.aws.answers("cloudformation", "describe_stacks", dict(each))
+
+
+@pytest.fixture
+def account(monkeypatch: pytest.MonkeyPatch) -> Account:
+    return Account(monkeypatch)
+
+
+def test_a_wrong_stage_or_route_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "cdk.json"
+    route = {"model": "amazon.nova-canvas-v1:0", "region": "us-east-1"}
+    stages = {"dev": {"routes": [route]}}
+    path.write_text(json.dumps({"context": {"imagify": {"stages": stages}}}))
+    with pytest.raises(SandboxError, match=r"^cdk.json: There is no stage prod; configured are: d"):
+        configured("prod", path=path)
+    with pytest.raises(SandboxError, match=r"^cdk.json: The model amazon.nova-canvas-v1:0 left"):
+        configured("dev", path=path)
+
+
+def test_an_account_without_bootstrap_is_told_what_to_do(account: Account) -> None:
+    account.aws.fails("ssm", "get_parameter", "ParameterNotFound")
+    said = r"aws://111122223333/ap-southeast-1 is not bootstrapped .* make bootstrap STAGE=dev"
+    with account.aws.playing(), pytest.raises(SandboxError, match=said):
+        roll_out(account.target(), approved=True)
+    assert account.ran == []
+
+
+def test_bootstrap_is_of_the_account_and_the_home_region(account: Account) -> None:
+    account.target(profile="ops").bootstrap()
+    assert account.ran == [["bootstrap", "aws://111122223333/ap-southeast-1", "--profile", "ops"]]
+
+
+def test_a_first_deploy_says_where_it_goes_and_what_is_left_to_do(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account.bootstrapped()
+    account.stacks(None, None, a_stack(), None)
+    account.aws.answers("ssm", "describe_parameters", {"Parameters": []})
+    with account.aws.playing():
+        roll_out(account.target(), approved=True)
+
+    everything = ["--all", "--context", "stage=dev"]
+    assert account.ran == [["deploy", *everything, "--require-approval", "never"]]
+    out, err = capsys.readouterr()
+    assert err.startswith("Making Imagify-dev in ap-southeast-1, account 111122223333, as arn:")
+    assert "  API       https://abc123.execute-api.ap-southeast-1.amazonaws.com\n" in out
+    assert "merchant set --stack Imagify-dev --region ap-southeast-1" in out
+    assert "nobody is told: set alarm_email" in out
+    assert "Page" not in out
+
+
+def test_an_update_says_so_and_where_the_page_is(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = [{"OutputKey": "PageUrl", "OutputValue": "https://page.test/"}]
+    web = a_stack("Imagify-dev-web", Outputs=page)
+    account.bootstrapped()
+    account.stacks(a_stack(), web, a_stack(), web)
+    account.aws.answers("ssm", "describe_parameters", {"Parameters": [{"Name": "/imagify/vnpay"}]})
+    with account.aws.playing():
+        roll_out(account.target(profile="ops", alarm_email="ann@example.com"), approved=True)
+
+    out, err = capsys.readouterr()
+    assert err.startswith("Updating Imagify-dev")
+    assert "  Page      https://page.test/\n" in out
+    assert "merchant set" not in out
+    assert "AWS has mailed ann@example.com" in out
+    assert "--region ap-southeast-1 --profile ops\n" in out
+
+
+def test_at_a_terminal_the_cdk_asks_and_elsewhere_somebody_must_have_approved(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    with pytest.raises(SandboxError, match="say --yes"):
+        roll_out(account.target(), approved=False)
+    assert account.ran == []
+
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    account.bootstrapped()
+    account.stacks(None, None, a_stack(), None)
+    account.aws.fails("ssm", "describe_parameters", "AccessDeniedException")
+    with account.aws.playing():
+        roll_out(account.target(), approved=False)
+    assert account.ran[0][-1] == "broadening"
+
+
+def test_a_stack_that_is_being_changed_is_left_alone(account: Account) -> None:
+    account.bootstrapped()
+    account.stacks(a_stack(StackStatus="UPDATE_IN_PROGRESS"), None)
+    with account.aws.playing(), pytest.raises(SandboxError, match="UPDATE_IN_PROGRESS"):
+        roll_out(account.target(), approved=True)
+    assert account.ran == []
+
+
+def test_who_may_not_look_is_told_so(account: Account) -> None:
+    account.aws.fails("cloudformation", "describe_stacks", "AccessDenied", "not authorized")
+    with account.aws.playing(), pytest.raises(SandboxError, match="cannot be looked at"):
+        account.target().stacks()
+
+
+def test_there_must_be_something_to_destroy(account: Account) -> None:
+    account.stacks(None, None)
+    with account.aws.playing(), pytest.raises(SandboxError, match="There is no Imagify-dev in"):
+        Demolition(account.target())
+
+
+@pytest.mark.parametrize(
+    ("stage", "stack", "why"),
+    [
+        ("prod", a_stack("Imagify-prod"), "keeps its data"),
+        ("dev", a_stack(EnableTerminationProtection=True), "protected from deletion"),
+    ],
+)
+def test_what_is_kept_is_not_destroyed(
+    account: Account, stage: str, stack: dict[str, Any], why: str
+) -> None:
+    account.stacks(stack, None)
+    with account.aws.playing():
+        house = Demolition(account.target(stage))
+        with pytest.raises(SandboxError, match=f"{why}.*Nothing was deleted"):
+            house.require_allowed()
+    assert account.ran == []
+
+
+def test_a_stack_whose_first_deploy_failed_can_be_destroyed(account: Account) -> None:
+    failed = a_stack(StackStatus="ROLLBACK_COMPLETE", Outputs=[])
+    account.stacks(failed, None, failed, None)
+    with account.aws.playing():
+        house = Demolition(account.target())
+        house.require_allowed()
+        assert "nobody has used it" in house.losses()
+
+
+@pytest.mark.parametrize("typed", ["", "yes\n", "Imagify-prod\n"])
+def test_only_the_stacks_name_confirms(
+    account: Account, monkeypatch: pytest.MonkeyPatch, typed: str
+) -> None:
+    account.stacks(a_stack(), None)
+    with account.aws.playing():
+        house = Demolition(account.target())
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+    with pytest.raises(SandboxError, match="Nothing was deleted"):
+        house.require_confirmed(None)
+    with pytest.raises(SandboxError, match="Nothing was deleted"):
+        house.require_confirmed("Imagify")
+    monkeypatch.setattr("sys.stdin", io.StringIO("Imagify-dev\n"))
+    house.require_confirmed(None)
+    house.require_confirmed("Imagify-dev")
+
+
+def test_buckets_are_emptied_before_the_stacks_go(account: Account) -> None:
+    account.stacks(a_stack(), None)
+    account.aws.answers(
+        "cloudformation",
+        "list_stack_resources",
+        {"StackResourceSummaries": [_resource("AWS::S3::Bucket"), _resource("AWS::SQS::Queue")]},
+        StackName="Imagify-dev",
+    )
+    objects = {
+        "Versions": [{"Key": "images/a.png", "VersionId": "null"}],
+        "DeleteMarkers": [{"Key": "images/b.png", "VersionId": "v2"}],
+    }
+    account.aws.answers("s3", "list_object_versions", objects, Bucket="a-bucket")
+    named = [
+        {"Key": "images/a.png", "VersionId": "null"},
+        {"Key": "images/b.png", "VersionId": "v2"},
+    ]
+    account.aws.answers(
+        "s3",
+        "delete_objects",
+        {},
+        Bucket="a-bucket",
+        Delete={"Objects": named, "Quiet": True},
+    )
+    account.stacks(None, None)
+    with account.aws.playing():
+        Demolition(account.target()).destroy()
+    assert account.ran == [["destroy", "--all", "--context", "stage=dev", "--force"]]
+
+
+def test_what_is_left_of_a_stage_is_told(account: Account) -> None:
+    account.stacks(a_stack(), None)
+    account.aws.answers("cloudformation", "list_stack_resources", {"StackResourceSummaries": []})
+    account.stacks(a_stack(StackStatus="DELETE_FAILED"), None)
+    with account.aws.playing(), pytest.raises(SandboxError, match="Still there: Imagify-dev"):
+        Demolition(account.target()).destroy()
+
+
+def test_a_bucket_that_keeps_an_object_stops_it(account: Account) -> None:
+    found = {"Versions": [{"Key": "a", "VersionId": "null"}]}
+    account.aws.answers("s3", "list_object_versions", found)
+    account.aws.answers("s3", "delete_objects", {"Errors": [{"Key": "a", "Code": "AccessDenied"}]})
+    with account.aws.playing(), pytest.raises(SandboxError, match="could not be deleted"):
+        empty(account.aws.client("s3"), "a-bucket")
+
+
+def _resource(kind: str) -> dict[str, str]:
+    return {
+        "LogicalResourceId": "Any",
+        "PhysicalResourceId": "a-bucket" if kind.endswith("Bucket") else "a-queue",
+        "ResourceType": kind,
+        "LastUpdatedTimestamp": "2026-11-26T00:00:00Z",
+        "ResourceStatus": "CREATE_COMPLETE",
+    }
+
+
+def test_the_cdk_runs_with_our_own_programs_first_and_its_failure_is_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "cdk"
+    program.write_text(f'#!/bin/sh\necho "$PATH|$*|$PWD" > {tmp_path}/ran\nexit $STATUS\n')
+    program.chmod(0o755)
+    monkeypatch.setattr(cdk, "CDK", program)
+    monkeypatch.setenv("STATUS", "0")
+    cdk.run_cdk(["diff", "--all"])
+    path, arguments, folder = (tmp_path / "ran").read_text().strip().split("|")
+    assert path.startswith(str(VENV_BIN))
+    assert arguments == "--no-notices diff --all"
+    assert folder == str(REPOSITORY)
+    monkeypatch.setenv("STATUS", "1")
+    with pytest.raises(SandboxError, match="cdk diff has failed"):
+        cdk.run_cdk(["diff"])
+
+
+def test_the_scripts_region_is_the_usual_one() -> None:
+    assert parse({}).home_region == REGION

@@ -1,0 +1,94 @@
+"""The merchant's account, from a file or a terminal into Parameter Store, and never told."""
+
+from __future__ import annotations
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.vnpay import Merchant
+from ops.merchant_account import STANDARD_INPUT, VNPAYS_SANDBOX, complete, given_or_asked, store
+from sandbox.errors import SandboxError
+from tests.unit.stubbed import Scripted
+
+API = "https://api.test"
+SECRET = "LEAKED0SECRET0LEAKED"
+ACCOUNT: dict[str, Any] = {"tmn_code": "IMAGIFY1", "hash_secret": SECRET, **VNPAYS_SANDBOX}
+
+
+def test_people_come_back_to_the_stacks_own_address() -> None:
+    account = Merchant.model_validate_json(complete(ACCOUNT, api_url=API))
+    assert account.return_url == "https://api.test/payments/vnpay/return"
+    assert account.hash_secret.get_secret_value() == SECRET
+
+
+def test_people_come_back_to_where_the_account_says() -> None:
+    account = complete({**ACCOUNT, "return_url": "https://page.test/api/back"}, api_url=API)
+    assert Merchant.model_validate_json(account).return_url == "https://page.test/api/back"
+
+
+@pytest.mark.parametrize(
+    ("wrong", "named"),
+    [
+        ({"tmn_code": SECRET}, "tmn_code"),
+        ({"hash_secret": "LEAKED"}, "hash_secret"),
+        ({"pay_url": "LEAKED"}, "pay_url"),
+        ({SECRET: "x"}, "an unknown field"),
+    ],
+)
+def test_a_wrong_account_is_named_by_its_fields_alone(wrong: dict[str, Any], named: str) -> None:
+    with pytest.raises(SandboxError, match=named) as refused:
+        complete({**ACCOUNT, **wrong}, api_url=API)
+    assert "LEAKED" not in str(refused.value)
+    assert refused.value.__suppress_context__
+
+
+def test_an_account_is_read_from_a_file_or_standard_input(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "account.json"
+    file.write_text(json.dumps(ACCOUNT))
+    assert given_or_asked(file) == ACCOUNT
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(ACCOUNT)))
+    assert given_or_asked(STANDARD_INPUT) == ACCOUNT
+
+
+@pytest.mark.parametrize("text", [SECRET, f'["{SECRET}"]', f'{{"hash_secret": "{SECRET}'])
+def test_what_is_no_account_is_not_repeated(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "account.json"
+    file.write_text(text)
+    with pytest.raises(SandboxError, match="not a JSON object") as refused:
+        given_or_asked(file)
+    assert SECRET not in str(refused.value)
+
+
+def test_an_account_is_typed_and_vnpays_sandbox_is_usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    typed = iter(["IMAGIFY1", "", ""])
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda _question: next(typed))
+    monkeypatch.setattr("getpass.getpass", lambda _question: SECRET)
+    assert given_or_asked(None) == ACCOUNT
+
+
+def test_where_nobody_types_a_file_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    with pytest.raises(SandboxError, match="--from-file"):
+        given_or_asked(None)
+
+
+def test_an_account_is_stored_encrypted_over_the_one_before() -> None:
+    aws = Scripted("ssm")
+    aws.answers(
+        "ssm",
+        "put_parameter",
+        {},
+        Name="/imagify/dev/vnpay",
+        Value="{}",
+        Type="SecureString",
+        Overwrite=True,
+    )
+    with aws.playing():
+        store("{}", ssm=aws.client("ssm"), parameter="/imagify/dev/vnpay")
