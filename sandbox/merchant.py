@@ -1,7 +1,6 @@
 """The local run's merchant: its account with the simulated VNPAY, where the stack looks for it.
 
-On AWS an operator stores the same parameter by hand, with what VNPAY has sent; see
-docs/PAYMENTS.md.
+On AWS an operator stores the same parameter with `imagify merchant set`, from what VNPAY has sent.
 """
 
 from __future__ import annotations
