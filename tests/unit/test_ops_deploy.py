@@ -134,7 +134,7 @@ def test_an_update_says_so_and_where_the_page_is(
 
 
 def test_at_a_terminal_the_cdk_asks_and_elsewhere_somebody_must_have_approved(
-    account: Account, monkeypatch: pytest.MonkeyPatch
+    account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     with pytest.raises(SandboxError, match="say --yes"):
@@ -148,6 +148,8 @@ def test_at_a_terminal_the_cdk_asks_and_elsewhere_somebody_must_have_approved(
     with account.aws.playing():
         roll_out(account.target(), approved=False)
     assert account.ran[0][-1] == "broadening"
+    # Who may not look at parameters is not told that one is missing.
+    assert "nothing can be bought" not in capsys.readouterr().out
 
 
 def test_a_stack_that_is_being_changed_is_left_alone(account: Account) -> None:
@@ -158,8 +160,13 @@ def test_a_stack_that_is_being_changed_is_left_alone(account: Account) -> None:
     assert account.ran == []
 
 
-def test_who_may_not_look_is_told_so(account: Account) -> None:
-    account.aws.fails("cloudformation", "describe_stacks", "AccessDenied", "not authorized")
+@pytest.mark.parametrize(
+    "answer", [("AccessDenied", "not authorized"), ("ValidationError", "the name is too long")]
+)
+def test_a_stack_that_cannot_be_looked_at_is_not_taken_for_missing(
+    account: Account, answer: tuple[str, str]
+) -> None:
+    account.aws.fails("cloudformation", "describe_stacks", *answer)
     with account.aws.playing(), pytest.raises(SandboxError, match="cannot be looked at"):
         account.target().stacks()
 

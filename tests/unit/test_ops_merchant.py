@@ -43,6 +43,7 @@ def test_a_wrong_account_is_named_by_its_fields_alone(wrong: dict[str, Any], nam
     with pytest.raises(SandboxError, match=named) as refused:
         complete({**ACCOUNT, **wrong}, api_url=API)
     assert "LEAKED" not in str(refused.value)
+    assert refused.value.__cause__ is None
     assert refused.value.__suppress_context__
 
 
