@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 """What `cdk bootstrap` leaves behind, under the qualifier that it takes unless told otherwise."""
+PROPOSED = "REVIEW_IN_PROGRESS"
+"""A stack of which nothing is but a proposal, such as a first deploy that nobody approved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,12 +75,13 @@ class Target:
     def _stack(self, name: str) -> StackTypeDef | None:
         cloudformation = self.session.client("cloudformation")
         try:
-            return cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+            found = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
         except ClientError as error:
             # CloudFormation has no error of its own for a stack that is not there.
             if error_code(error) == "ValidationError" and "does not exist" in str(error):
                 return None
             raise SandboxError(f"The stack {name} cannot be looked at: {error}") from error
+        return None if found["StackStatus"] == PROPOSED else found
 
 
 def configured(stage: str, *, path: Path = CDK_JSON) -> Config:

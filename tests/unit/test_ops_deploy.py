@@ -152,6 +152,17 @@ def test_at_a_terminal_the_cdk_asks_and_elsewhere_somebody_must_have_approved(
     assert "nothing can be bought" not in capsys.readouterr().out
 
 
+def test_a_first_deploy_that_nobody_approved_can_be_begun_again(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account.bootstrapped()
+    account.stacks(a_stack(StackStatus="REVIEW_IN_PROGRESS", Outputs=[]), None, a_stack(), None)
+    account.aws.answers("ssm", "describe_parameters", {"Parameters": []})
+    with account.aws.playing():
+        roll_out(account.target(), approved=True)
+    assert capsys.readouterr().err.startswith("Making Imagify-dev")
+
+
 def test_a_stack_that_is_being_changed_is_left_alone(account: Account) -> None:
     account.bootstrapped()
     account.stacks(a_stack(StackStatus="UPDATE_IN_PROGRESS"), None)
@@ -291,7 +302,7 @@ def test_the_cdk_runs_with_our_own_programs_first_and_its_failure_is_ours(
     assert arguments == "--no-notices diff --all"
     assert folder == str(REPOSITORY)
     monkeypatch.setenv("STATUS", "1")
-    with pytest.raises(SandboxError, match="cdk diff has failed"):
+    with pytest.raises(SandboxError, match="cdk diff was not carried out"):
         cdk.run_cdk(["diff"])
 
 
