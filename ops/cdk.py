@@ -24,6 +24,4 @@ def run_cdk(arguments: Sequence[str]) -> None:
         check=False,
     )
     if ended.returncode != 0:
-        raise SandboxError(
-            f"cdk {arguments[0]} was not carried out; what it printed says why."
-        )
+        raise SandboxError(f"cdk {arguments[0]} was not carried out; what it printed says why.")
