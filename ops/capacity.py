@@ -8,13 +8,12 @@ from typing import Annotated
 
 from typer import Option
 
-from ops.options import Json, Markdown
-from ops.stages import StageName
+from ops.options import Json, Markdown, StageOrUsual
 
 
 def capacity(
     *,
-    stage: StageName = None,
+    stage: StageOrUsual = None,
     account_concurrency: Annotated[
         int,
         Option(

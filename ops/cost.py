@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import BadParameter, Option
 
-from ops.options import Json, Markdown
-from ops.stages import StageName
+from ops.options import Json, Markdown, StageOrUsual
 
 if TYPE_CHECKING:
     from ops.offer import Offer
@@ -60,7 +59,7 @@ Plot = Annotated[
 def cost(
     *,
     images: Images = None,
-    stage: StageName = None,
+    stage: StageOrUsual = None,
     table: Tables = None,
     snap_start: SnapStart = None,
     hosted: Annotated[bool, Option("--hosted", help="With the page on CloudFront.")] = False,

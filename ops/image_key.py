@@ -8,7 +8,7 @@ from typing import Annotated
 
 from typer import Option, Typer
 
-from ops.options import DryRun, Json, Profile, Region
+from ops.options import DryRun, Json, Profile, Region, Stage
 
 IMAGE_KEY = Typer(
     name="image-key",
@@ -22,7 +22,7 @@ IMAGE_KEY = Typer(
 @IMAGE_KEY.command("new")
 def new(
     *,
-    stage: Annotated[str, Option("--stage", metavar="S", help="A stage of cdk.json's.")],
+    stage: Stage,
     version: Annotated[
         int | None,
         Option(metavar="N", min=1, help=r"Which pair.  \[default: cdk.json's image_key_version]"),
@@ -40,15 +40,11 @@ def new(
 
     import boto3
 
-    from common.config import ConfigError, parse, read_settings
     from ops.key_pair import refuse_if_there, store_new_pair
+    from ops.stages import configured
     from ops.terminal import ERR, OUT
-    from sandbox.errors import SandboxError
 
-    try:
-        config = parse(read_settings(), stage)
-    except ConfigError as error:
-        raise SandboxError(f"cdk.json: {error}") from error
+    config = configured(stage)
     chosen = version or config.image_key_version
     where = region or config.home_region
     private, public = config.image_key_parameter(chosen), config.image_public_key_parameter(chosen)

@@ -38,3 +38,6 @@ Profile = Annotated[
 Stage = Annotated[
     str, Option(metavar="S", help="A stage of cdk.json, such as dev; it becomes Imagify-S.")
 ]
+StageOrUsual = Annotated[
+    str | None, Option("--stage", metavar="S", help=r"A stage of cdk.json.  \[default: dev]")
+]

@@ -28,6 +28,7 @@ def roll_out(target: Target, *, approved: bool) -> None:
     if not approved and not sys.stdin.isatty():
         raise SandboxError("There is nobody to approve new permissions: say --yes.")
     target.require_bootstrapped()
+    target.require_image_keys()
     ERR.print(_intent(target), markup=False)
     approval = "never" if approved else "broadening"
     target.cdk("deploy", "--require-approval", approval)
@@ -60,6 +61,8 @@ def next_steps(target: Target, outputs: Mapping[str, str]) -> dict[str, str]:
     config = target.config
     where = f"--stack {config.stack_name} --region {config.home_region}"
     where += f" --profile {target.profile}" if target.profile else ""
+    staged = f"--stage {config.stage}"
+    staged += f" --profile {target.profile}" if target.profile else ""
     steps = {}
     if not _account_there(target, outputs["VnpayParameter"]):
         steps["Sell"] = f"nothing can be bought yet: bin/imagify merchant set {where}"
@@ -67,6 +70,7 @@ def next_steps(target: Target, outputs: Mapping[str, str]) -> dict[str, str]:
         steps["Alarms"] = "nobody is told: set alarm_email in cdk.json, and deploy again"
     else:
         steps["Alarms"] = f"AWS has mailed {config.alarm_email}, once: the link in it confirms"
+    steps["Check"] = f"bin/imagify doctor {staged}"
     steps["People"] = f"bin/imagify people add EMAIL {where}"
     steps["Try"] = f'bin/imagify generate "a fox in the snow" --as EMAIL {where}'
     return steps

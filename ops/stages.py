@@ -1,26 +1,32 @@
 """How a stage is configured, for commands that are told its name."""
 
-# ruff: noqa: PLC0415 - --help is quick: what a command needs is imported when it runs
-
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from datetime import UTC, datetime
+from pathlib import Path
 
-from typer import BadParameter, Option
+from common.config import (
+    CDK_JSON,
+    USUAL_STAGE,
+    Config,
+    ConfigError,
+    check_routes,
+    parse,
+    read_settings,
+)
+from sandbox.errors import SandboxError
 
-if TYPE_CHECKING:
-    from common.config import Config
 
-StageName = Annotated[
-    str | None, Option("--stage", metavar="S", help=r"A stage of cdk.json.  \[default: dev]")
-]
+def configured(stage: str | None, *, path: Path = CDK_JSON) -> Config:
+    """The configuration of the stage, or of the usual one, checked.
 
-
-def configured(stage: str | None) -> Config:
-    """What cdk.json says of the stage, or of the usual one. Raises BadParameter."""
-    from common.config import USUAL_STAGE, ConfigError, parse, read_settings
-
+    Raises SandboxError with what to change.
+    """
     try:
-        return parse(read_settings(), USUAL_STAGE if stage is None else stage)
+        config = parse(read_settings(path), USUAL_STAGE if stage is None else stage)
+        check_routes(
+            config.routes, today=datetime.now(UTC).date(), forced=config.force_retired_models
+        )
     except ConfigError as error:
-        raise BadParameter(str(error)) from error
+        raise SandboxError(f"{path.name}: {error}") from error
+    return config

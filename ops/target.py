@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from boto3.session import Session
 from botocore.exceptions import BotoCoreError, ClientError
 
 from common.aws.errors import error_code
-from common.config import CDK_JSON, Config, ConfigError, check_routes, parse, read_settings
+from common.config import Config
 from ops.cdk import run_cdk
+from ops.stages import configured
 from sandbox.errors import SandboxError
 
 if TYPE_CHECKING:
@@ -60,6 +59,24 @@ class Target:
                 f" make bootstrap STAGE={self.config.stage}"
             ) from None
 
+    def require_image_keys(self) -> None:
+        """Raise SandboxError, with what to do, where a key that the template reads is not there."""
+        config = self.config
+        if config.domain is None:
+            return
+        versions = {
+            config.image_public_key_parameter(each): each for each in config.image_key_versions
+        }
+        missing = self.session.client("ssm").get_parameters(Names=list(versions))[
+            "InvalidParameters"
+        ]
+        if missing:
+            commands = [
+                f"bin/imagify image-key new --stage {config.stage} --version {versions[name]}"
+                for name in missing
+            ]
+            raise SandboxError(f"A key that signs images' links is missing: {'; '.join(commands)}")
+
     def cdk(self, command: str, *options: str) -> None:
         """Run the CDK on all of the stage's stacks. Raises SandboxError when it fails."""
         self._run_cdk(command, "--all", "--context", f"stage={self.config.stage}", *options)
@@ -82,18 +99,6 @@ class Target:
                 return None
             raise SandboxError(f"The stack {name} cannot be looked at: {error}") from error
         return None if found["StackStatus"] == PROPOSED else found
-
-
-def configured(stage: str, *, path: Path = CDK_JSON) -> Config:
-    """The stage's configuration, checked. Raises SandboxError with what to change."""
-    try:
-        config = parse(read_settings(path), stage)
-        check_routes(
-            config.routes, today=datetime.now(UTC).date(), forced=config.force_retired_models
-        )
-    except ConfigError as error:
-        raise SandboxError(f"{path.name}: {error}") from error
-    return config
 
 
 def open_target(stage: str, profile: str | None) -> Target:

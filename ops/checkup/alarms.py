@@ -44,7 +44,7 @@ def look_at_alarms(
     if local:
         yield skip(TOLD, "Nobody is mailed from a local run.")
     elif config.alarm_email is None:
-        mend = "alarm_email in cdk.json, then npx cdk deploy, then confirm the mail"
+        mend = "alarm_email in cdk.json, then make deploy, then confirm the mail"
         yield warn(TOLD, "Nobody: alarms only show in CloudWatch.", mend)
     else:
         topics = sorted({topic for each in alarms for topic in each["AlarmActions"]})

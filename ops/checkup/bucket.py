@@ -57,10 +57,10 @@ def public_access(
     return ok(PUBLIC, f"All four blocks are on; {said}.")
 
 
-def look_at_tls(s3: S3Client, bucket: str, *, local: bool) -> Iterator[Finding]:
+def look_at_tls(s3: S3Client, bucket: str, *, emulated: bool) -> Iterator[Finding]:
     """Ask for the bucket's policy."""
-    if local:
-        yield ok(TLS, "Not demanded on a local run, on purpose: the emulator speaks plain HTTP.")
+    if emulated:
+        yield ok(TLS, "Not demanded of an emulator, on purpose: the emulator speaks plain HTTP.")
         return
     text = _or_none(lambda: s3.get_bucket_policy(Bucket=bucket)["Policy"], "NoSuchBucketPolicy")
     yield tls(bucket, json.loads(text) if text else {"Statement": []})

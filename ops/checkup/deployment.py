@@ -196,7 +196,9 @@ class Deployment:
     clients: Clients
     profile: str | None = None
     local: bool = False
-    """Whether AWS is the emulator of a local run."""
+    """Whether it is the local run."""
+    emulated: bool = False
+    """Whether AWS is an emulator, the local run's or another: its template asks for less."""
 
     @property
     def stack_name(self) -> str:

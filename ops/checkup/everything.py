@@ -89,7 +89,6 @@ def _before_a_deploy(here: Deployment, now: Callable[[], datetime]) -> Iterator[
         else:
             quotas = clients.service_quotas(route.region)
             yield from asked(quota, models.look_at_quota, quotas, route)
-    yield from asked(money.MERCHANT, money.look_at_merchant, clients.ssm, config)
     if here.local:
         yield skip(settings.BOOTSTRAP, "A local run is deployed without the CDK's bootstrap.")
     else:
@@ -130,6 +129,7 @@ def _after_a_deploy(here: Deployment, stack: Stack) -> Iterator[Finding]:
     """What the stack consists of."""
     clients, config, images = here.clients, here.config, stack.outputs.ImagesBucket
     functions: dict[str, Function] = {}
+    yield from asked(money.MERCHANT, money.look_at_merchant, clients.ssm, config)
     yield from asked(FUNCTIONS, _functions, here, stack, functions)
     for name, function in sorted(functions.items()):
         check = index_check(name)
@@ -140,10 +140,10 @@ def _after_a_deploy(here: Deployment, stack: Stack) -> Iterator[Finding]:
         clients.dynamodb,
         stack.tables,
         config=config,
-        local=here.local,
+        emulated=here.emulated,
     )
     yield from asked(bucket.PUBLIC, bucket.look_at_public_access, clients.s3, images)
-    yield from asked(bucket.TLS, bucket.look_at_tls, clients.s3, images, local=here.local)
+    yield from asked(bucket.TLS, bucket.look_at_tls, clients.s3, images, emulated=here.emulated)
     yield from asked(bucket.ENCRYPTION, bucket.look_at_encryption, clients.s3, images)
     yield from asked(bucket.OWNERSHIP, bucket.look_at_ownership, clients.s3, images)
     if set(INDEXES) <= set(functions):

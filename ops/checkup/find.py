@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 import boto3
@@ -34,6 +35,7 @@ def local_run(env: Mapping[str, str]) -> Deployment:
         region=HOME_REGION,
         clients=Clients(boto3.session.Session(), local=state),
         local=True,
+        emulated=True,
     )
 
 
@@ -45,7 +47,13 @@ def on_aws(stage: str, *, region: str | None, profile: str | None) -> Deployment
         session = boto3.session.Session(profile_name=profile, region_name=where)
     except BotoCoreError as error:
         raise StackError(str(error)) from error
-    return Deployment(config=config, region=where, clients=Clients(session), profile=profile)
+    return Deployment(
+        config=config,
+        region=where,
+        clients=Clients(session),
+        profile=profile,
+        emulated="AWS_ENDPOINT_URL" in os.environ,
+    )
 
 
 def stage_of(stack_name: str) -> str:

@@ -33,7 +33,7 @@ class Finding:
     """The command or the setting that mends it."""
 
 
-DEPLOY_AGAIN = "deploy the stack again: npx cdk deploy"
+DEPLOY_AGAIN = "deploy the stack again: make deploy"
 """What brings back whatever was changed by hand."""
 
 

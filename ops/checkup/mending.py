@@ -9,10 +9,9 @@ from ops.checkup.deployment import Deployment
 from ops.checkup.finding import Finding
 
 LOCAL_DEPLOY = "bin/imagify down; bin/imagify up --detach"
-_DEPLOY = "npx cdk deploy"
-_BOOTSTRAP = "npx cdk bootstrap"
+_MAKE = re.compile(r"\bmake (deploy|bootstrap)")
 _AWS = re.compile(r"\baws ([a-z0-9-]+ [a-z-]+)")
-_IMAGIFY = re.compile(r"\bimagify dlq list")
+_IMAGIFY = re.compile(r"\bimagify (?:dlq list|merchant set)")
 
 
 def for_here(here: Deployment, found: Finding) -> Finding:
@@ -22,11 +21,11 @@ def for_here(here: Deployment, found: Finding) -> Finding:
 
 def _command(here: Deployment, mend: str) -> str:
     if here.local:
-        return mend.replace(_DEPLOY, LOCAL_DEPLOY)
+        return _MAKE.sub(LOCAL_DEPLOY, mend)
     profile = f" --profile {here.profile}" if here.profile else ""
     region = "" if "--region" in mend else f" --region {here.config.home_region}"
     mend = _AWS.sub(rf"aws \1{region}{profile}", mend)
     where = f" --stack {here.stack_name} --region {here.region}{profile}"
     mend = _IMAGIFY.sub(rf"\g<0>{where}", mend)
-    mend = mend.replace(_BOOTSTRAP, f"{_BOOTSTRAP}{profile}")
-    return mend.replace(_DEPLOY, f"{_DEPLOY} -c stage={here.config.stage}{profile}")
+    make_profile = f" PROFILE={here.profile}" if here.profile else ""
+    return _MAKE.sub(rf"make \1 STAGE={here.config.stage}{make_profile}", mend)

@@ -18,24 +18,21 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 MERCHANT = "merchant's account"
+SET = "imagify merchant set (docs/PAYMENTS.md says what it asks for)"
 
 
 def look_at_merchant(ssm: SSMClient, config: Config) -> Iterator[Finding]:
     """Read the parameter as the functions do. What it holds is never shown."""
     name = config.vnpay_parameter
-    mend = (
-        f"aws ssm put-parameter --name {name} --type SecureString --overwrite --value "
-        f"file://account.json --region {config.home_region} (docs/PAYMENTS.md has the file)"
-    )
     try:
         kind = ssm.get_parameter(Name=name)["Parameter"]["Type"]
     except ClientError as error:
         if error_code(error) != "ParameterNotFound":
             raise
-        yield fail(MERCHANT, f"There is no {name}: nothing can be paid for.", mend)
+        yield fail(MERCHANT, f"There is no {name}: nothing can be paid for.", SET)
         return
     if kind != "SecureString":
-        yield fail(MERCHANT, f"{name} is a {kind}: whoever lists parameters reads it.", mend)
+        yield fail(MERCHANT, f"{name} is a {kind}: whoever lists parameters reads it.", SET)
         return
     try:
         SsmMerchant(ssm, parameter=name)()
@@ -45,8 +42,8 @@ def look_at_merchant(ssm: SSMClient, config: Config) -> Iterator[Finding]:
             may = "allow ssm:GetParameter, and kms:Decrypt if it has a key of its own"
             yield unknown(MERCHANT, f"{name} is there; you may not decrypt it.", may)
         else:
-            yield fail(MERCHANT, f"{name} cannot be read: {error}", mend)
+            yield fail(MERCHANT, f"{name} cannot be read: {error}", SET)
     except ValueError as error:
-        yield fail(MERCHANT, str(error), mend)
+        yield fail(MERCHANT, str(error), SET)
     else:
         yield ok(MERCHANT, f"{name} is a SecureString with all that it needs.")

@@ -45,7 +45,7 @@ def page(config: Config, *, local: bool) -> Finding:
         return fail(
             PAGE,
             f"{config.page_url} may not call the API: allowed_origins has {allowed}.",
-            f'"{origin}" in allowed_origins of cdk.json, then npx cdk deploy',
+            f'"{origin}" in allowed_origins of cdk.json, then make deploy',
         )
     if url.scheme != "https" and not local:
         mend = "an address with https in page_url of cdk.json"
@@ -77,7 +77,7 @@ def drift(config: Config, stack: Stack) -> Finding:
 
 def look_at_bootstrap(ssm: SSMClient, config: Config) -> Iterator[Finding]:
     """Ask for the version of the CDK's own stack, without which nothing is deployed."""
-    mend = f"npx cdk bootstrap aws://ACCOUNT/{config.home_region}"
+    mend = "make bootstrap"
     try:
         version = int(ssm.get_parameter(Name=BOOTSTRAP_PARAMETER)["Parameter"]["Value"])
     except ClientError as error:

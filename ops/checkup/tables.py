@@ -18,7 +18,7 @@ RECOVERY, PROTECTION = "tables: recovery", "tables: deletion protection"
 
 
 def look_at_tables(
-    dynamodb: DynamoDBClient, tables: Mapping[str, str], *, config: Config, local: bool
+    dynamodb: DynamoDBClient, tables: Mapping[str, str], *, config: Config, emulated: bool
 ) -> Iterator[Finding]:
     """Ask about each table; `tables` has their names in AWS by those in our code."""
     told: dict[str, Any] = {
@@ -27,7 +27,7 @@ def look_at_tables(
     }
     yield indexes(told)
     yield protection(told, keep=config.removal == "keep")
-    if local:
+    if emulated:
         yield skip(RECOVERY, "The emulator does not turn it on when it deploys.")
         return
     backups: dict[str, Any] = {

@@ -23,6 +23,7 @@ class EmptyAws:
     """Where it is, and what VNPAY's merchant there is called."""
 
     endpoint: str
+    simulator_url: str
     gateway_url: str
     tmn_code: str
     hash_secret: str
@@ -59,6 +60,7 @@ def empty_aws(folder: Path) -> Iterator[EmptyAws]:
         emulator.wait_ready(*started, port=port)
         yield EmptyAws(
             endpoint=f"http://{HOST}:{port}",
+            simulator_url=simulator_url,
             gateway_url=f"http://{HOST}:{port + 2}",
             tmn_code=merchant.TMN_CODE,
             hash_secret=secret,

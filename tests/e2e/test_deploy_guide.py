@@ -28,7 +28,6 @@ from tests.e2e.guide import commands, examples, not_run
 CANNOT_RUN = {
     "aws sso login --profile imagify": "no AWS CLI here, and nobody who could log in",
     "export AWS_PROFILE=imagify": "the emulator takes fixed keys",
-    "bin/imagify doctor --stage dev": "the command is still to come",
     "git pull": "would change what is tested",
     "git checkout HEAD~1": "would change what is tested",
 }
@@ -85,6 +84,7 @@ def test_an_operator_comes_from_an_empty_account_to_an_image_and_back(
 ) -> None:
     password = new_password()
     env = for_aws(os.environ, endpoint=aws.endpoint) | {
+        "AWS_ENDPOINT_URL_BEDROCK": aws.simulator_url,
         "HOME": str(home),
         "IMAGIFY_PASSWORD": password,
         "IMAGIFY_YES": "1",

@@ -59,7 +59,7 @@ def here(sandbox: Sandbox) -> Deployment:
 def as_on_aws(here: Deployment, sandbox: Sandbox) -> Deployment:
     """The same, with nothing forgiven to the emulator."""
     clients = Clients(boto3.session.Session(), local=sandbox.state)
-    return replace(here, clients=clients, local=False)
+    return replace(here, clients=clients, local=False, emulated=False)
 
 
 @pytest.fixture
@@ -284,10 +284,8 @@ def test_commands_that_mend_are_for_the_stage_that_is_looked_at(
     assert mends["dead-letter queue"] == (
         "imagify dlq list --stack Imagify-dev --region ap-southeast-1 --profile ops"
     )
-    assert mends["bucket: TLS"] == (
-        "deploy the stack again: npx cdk deploy -c stage=dev --profile ops"
-    )
-    assert mends["bootstrap"] == ("npx cdk bootstrap --profile ops aws://ACCOUNT/ap-southeast-1")
+    assert mends["bucket: TLS"] == "deploy the stack again: make deploy STAGE=dev PROFILE=ops"
+    assert mends["bootstrap"] == "make bootstrap STAGE=dev PROFILE=ops"
     assert str(mends["alarms"]).startswith(
         "aws cloudwatch enable-alarm-actions --region ap-southeast-1 --profile ops --alarm-names "
     )

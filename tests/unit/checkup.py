@@ -232,7 +232,7 @@ def look_at_alarms(cloudwatch: Any) -> Iterator[Finding]:
 
 
 def look_at_recovery(dynamodb: Any) -> Iterator[Finding]:
-    return tables.look_at_tables(dynamodb, {"Users": "users"}, config=CONFIG, local=False)
+    return tables.look_at_tables(dynamodb, {"Users": "users"}, config=CONFIG, emulated=False)
 
 
 def table(**changed: object) -> list[Answer]:
@@ -319,7 +319,7 @@ def of_jobs(lambda_: Any) -> Iterator[Finding]:
 of_access = partial(models.look_at_access, route=ROUTE)
 of_quota = partial(models.look_at_quota, route=ROUTE)
 of_merchant = partial(money.look_at_merchant, config=CONFIG)
-tls = partial(bucket.look_at_tls, bucket=BUCKET, local=False)
+tls = partial(bucket.look_at_tls, bucket=BUCKET, emulated=False)
 public = partial(bucket.look_at_public_access, bucket=BUCKET)
 bootstrap = partial(settings.look_at_bootstrap, config=CONFIG)
 encryption = partial(bucket.look_at_encryption, bucket=BUCKET)

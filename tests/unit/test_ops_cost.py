@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from ops import cli
+from sandbox.errors import SandboxError
 
 TOTALS = {
     "fixed_usd",
@@ -102,7 +103,6 @@ def test_cost_takes_other_assumptions_prices_and_rates(
     [
         (["--images", "0"], "greater than or equal to 1"),
         (["--images", "-5"], "greater than or equal to 1"),
-        (["--stage", "nobody"], "There is no stage nobody; configured are: dev, prod"),
         (["--prices", "nowhere.toml"], "nowhere.toml cannot be read"),
         (["--assume", "looks=3"], "What can be assumed"),
         (["--table", "nothing"], "there is no table nothing; there are lines"),
@@ -117,6 +117,12 @@ def test_cost_refuses_what_makes_no_sense(
     assert out == ""
     assert sentence in err
     assert err.rstrip().endswith("Try: imagify cost --help")
+
+
+@pytest.mark.parametrize("command", ["cost", "capacity"])
+def test_a_stage_that_is_none_is_told(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([command, "--stage", "nobody"]) == SandboxError.exit_code
+    assert "There is no stage nobody; configured are: dev, prod." in capsys.readouterr().err
 
 
 def test_cost_shows_the_arithmetic_of_one_volume(capsys: pytest.CaptureFixture[str]) -> None:
@@ -161,7 +167,7 @@ def test_capacity_says_what_it_is_bound_by(capsys: pytest.CaptureFixture[str]) -
     assert "7,200 images an hour, 172,800 a day, bound by the models' rate" in out
 
 
-@pytest.mark.parametrize("options", [["--stage", "nobody"], ["--account-concurrency", "0"]])
+@pytest.mark.parametrize("options", [["--table", "x"], ["--account-concurrency", "0"]])
 def test_capacity_refuses_what_makes_no_sense(
     options: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -14,7 +14,8 @@ from common.config import parse
 from ops import cdk, target
 from ops.demolition import Demolition, empty
 from ops.rollout import roll_out
-from ops.target import Target, configured
+from ops.stages import configured
+from ops.target import Target
 from sandbox.errors import SandboxError
 from sandbox.places import REPOSITORY, VENV_BIN
 from tests.unit.stubbed import REGION, Scripted
@@ -87,6 +88,18 @@ def test_an_account_without_bootstrap_is_told_what_to_do(account: Account) -> No
     said = r"aws://111122223333/ap-southeast-1 is not bootstrapped .* make bootstrap STAGE=dev"
     with account.aws.playing(), pytest.raises(SandboxError, match=said):
         roll_out(account.target(), approved=True)
+    assert account.ran == []
+
+
+def test_a_domain_without_its_keys_is_told_what_makes_them(account: Account) -> None:
+    certificate = f"arn:aws:acm:us-east-1:111122223333:certificate/{'0' * 8}"
+    hosted = {"domain": "imagify.example.com", "certificate_arn": certificate}
+    missing = "/imagify/dev/image-key/1/public"
+    account.bootstrapped()
+    account.aws.answers("ssm", "get_parameters", {"InvalidParameters": [missing]})
+    said = "is missing: bin/imagify image-key new --stage dev --version 1$"
+    with account.aws.playing(), pytest.raises(SandboxError, match=said):
+        roll_out(account.target(**hosted, image_key_version=2), approved=True)
     assert account.ran == []
 
 
