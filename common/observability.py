@@ -1,6 +1,8 @@
-"""Logs, metrics and traces, the same in every function.
+"""Logs and metrics, the same in every function.
 
-Log lines carry job and user ids, never prompts, addresses or tokens.
+Log lines carry job and user ids, never prompts, addresses or tokens. Lambda itself traces each
+invocation; the SDK that would add a line for each call in it costs a third of a cold start, see
+docs/decisions/0018-what-a-cold-start-loads.md.
 """
 
 from __future__ import annotations
@@ -9,12 +11,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import MetricUnit
 
 logger = Logger()
 metrics = Metrics()
-tracer = Tracer()
 
 NOT_TAKEN = "JobsNotTaken"
 """The metric of jobs that the model takes under no circumstances, which an alarm watches."""
@@ -35,10 +36,9 @@ def seconds(name: str, value: float) -> None:
 
 
 def observed(handler: Handler) -> Handler:
-    """A Lambda handler with its request id on each log line, its trace, and its metrics written."""
+    """A Lambda handler with its request id on each log line, and its metrics written."""
 
     @logger.inject_lambda_context(clear_state=True)
-    @tracer.capture_lambda_handler(capture_response=False)
     @wraps(handler)
     def with_metrics(event: dict[str, Any], context: Any) -> dict[str, Any]:
         try:

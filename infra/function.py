@@ -140,6 +140,8 @@ class FunctionMaker:
                 "POWERTOOLS_SERVICE_NAME": name.lower(),
                 "POWERTOOLS_METRICS_NAMESPACE": self._config.stack_name,
                 "POWERTOOLS_LOG_LEVEL": "INFO",
+                # There are none, and to look for them takes a sixteenth of a cold start.
+                "PYDANTIC_DISABLE_PLUGINS": "__all__",
             },
             memory_size=memory_mib,
             timeout=Duration.seconds(timeout_seconds),

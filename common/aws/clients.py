@@ -1,16 +1,17 @@
-"""boto3 clients with explicit regions, timeouts and retries; nothing relies on a default.
+"""botocore clients with explicit regions, timeouts and retries; nothing relies on a default.
 
-`AWS_ENDPOINT_URL` and its service-specific forms, which boto3 reads itself, point them elsewhere.
+They are what `boto3.client` makes, without boto3 around them, which is slow to import.
+`AWS_ENDPOINT_URL` and its service-specific forms, which botocore reads itself, lead elsewhere.
 """
 
 from __future__ import annotations
 
 import os
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import boto3
 from botocore.config import Config
+from botocore.session import Session
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
@@ -32,8 +33,9 @@ DOMAIN = "amazonaws.com"
 
 
 @cache
-def _session() -> boto3.session.Session:
-    return boto3.session.Session()
+def _session() -> Any:
+    """Its clients are of no type that says which operations they have."""
+    return Session()
 
 
 def _config(read_seconds: int = READ_SECONDS) -> Config:
@@ -49,19 +51,24 @@ def _config(read_seconds: int = READ_SECONDS) -> Config:
 @cache
 def dynamodb(region: str) -> DynamoDBClient:
     """DynamoDB: 2 s to connect, 5 s to answer, 3 tries."""
-    return _session().client("dynamodb", region_name=region, config=_config())
+    client: DynamoDBClient = _session().create_client(
+        "dynamodb", region_name=region, config=_config()
+    )
+    return client
 
 
 @cache
 def sqs(region: str) -> SQSClient:
     """SQS, with the same limits."""
-    return _session().client("sqs", region_name=region, config=_config())
+    client: SQSClient = _session().create_client("sqs", region_name=region, config=_config())
+    return client
 
 
 @cache
 def ssm(region: str) -> SSMClient:
     """Parameter Store, with the same limits."""
-    return _session().client("ssm", region_name=region, config=_config())
+    client: SSMClient = _session().create_client("ssm", region_name=region, config=_config())
+    return client
 
 
 @cache
@@ -74,7 +81,7 @@ def sockets(region: str, *, api_id: str, stage: str) -> ApiGatewayManagementApiC
     endpoint = (
         f"{elsewhere}/{api_id}" if elsewhere else f"https://{api_id}.execute-api.{region}.{DOMAIN}"
     )
-    return _session().client(
+    client: ApiGatewayManagementApiClient = _session().create_client(
         "apigatewaymanagementapi",
         region_name=region,
         endpoint_url=f"{endpoint}/{stage}",
@@ -86,6 +93,7 @@ def sockets(region: str, *, api_id: str, stage: str) -> ApiGatewayManagementApiC
             tcp_keepalive=True,
         ),
     )
+    return client
 
 
 @cache
@@ -94,13 +102,14 @@ def s3(region: str) -> S3Client:
     config = _config(2 * READ_SECONDS).merge(
         Config(signature_version="s3v4", s3={"addressing_style": "path"})
     )
-    return _session().client("s3", region_name=region, config=config)
+    client: S3Client = _session().create_client("s3", region_name=region, config=config)
+    return client
 
 
 @cache
 def bedrock_runtime(region: str, read_seconds: int) -> BedrockRuntimeClient:
     """Bedrock, tried once: a repeat after a read timeout would pay for the image again."""
-    return _session().client(
+    client: BedrockRuntimeClient = _session().create_client(
         "bedrock-runtime",
         region_name=region,
         config=Config(
@@ -110,3 +119,4 @@ def bedrock_runtime(region: str, read_seconds: int) -> BedrockRuntimeClient:
             tcp_keepalive=True,
         ),
     )
+    return client

@@ -5,20 +5,19 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
-
-from common import http, wiring
+from common import http
 from common.api import SubmitRequest
 from common.long_polling import wait_for_end
 from common.observability import count, logger, observed
+from common.resolver import Response
+from common.wiring.submit import services
 from functions.submit.submit_job import submit_job
 
-services = wiring.submit_services
 app = http.resolver()
 
 
 @app.post("/jobs")
-def post_job() -> Response[str]:
+def post_job() -> Response:
     """Submit a job: 202, with where to look for it and when."""
     given = services()
     event, asked_at = app.current_event, given.now()
@@ -44,6 +43,6 @@ def post_job() -> Response[str]:
 
 
 @observed
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Lambda's entry point."""
-    return app.resolve(event, context)
+    return app.resolve(event)
