@@ -78,8 +78,8 @@ def main(argv: Sequence[str]) -> int:
     options = parser.parse_args(argv)
     names = options.functions or list(REQUESTS)
     with instant_aws() as endpoint:
-        environment = _environment(endpoint)
-        measured = [measure(name, environment, pairs=options.pairs) for name in names]
+        env = environment(endpoint)
+        measured = [measure(name, env, pairs=options.pairs) for name in names]
     if options.json:
         print(json.dumps({figures.function: asdict(figures) for figures in measured}))
     else:
@@ -88,11 +88,10 @@ def main(argv: Sequence[str]) -> int:
     return 1 if over else 0
 
 
-def measure(name: str, environment: Mapping[str, str], *, pairs: int) -> Figures:
+def measure(name: str, env: Mapping[str, str], *, pairs: int) -> Figures:
     """Start the product and the bare handler in turns; a first pair, uncounted, fills caches."""
     started = [
-        (_start("product", name, environment), _start("bare", name, environment))
-        for _pair in range(pairs + 1)
+        (_start("product", name, env), _start("bare", name, env)) for _pair in range(pairs + 1)
     ][1:]
     products, bares = zip(*started, strict=True)
 
@@ -119,7 +118,7 @@ def _median(starts: Sequence[Start], what: str) -> float:
     return round(statistics.median(values), 1)
 
 
-def _start(kind: str, name: str, environment: Mapping[str, str]) -> Start:
+def _start(kind: str, name: str, env: Mapping[str, str]) -> Start:
     """Run one process; raises RuntimeError unless it answers with success."""
     event = EVENTS / f"{REQUESTS[name]}.json"
     command = [sys.executable, "-m", "benchmarks.first_request", kind, name, str(event)]
@@ -127,7 +126,7 @@ def _start(kind: str, name: str, environment: Mapping[str, str]) -> Start:
     done = subprocess.run(  # noqa: S603 - our own program
         command,
         cwd=REPOSITORY,
-        env=dict(environment),
+        env=dict(env),
         capture_output=True,
         text=True,
         check=False,
@@ -148,7 +147,7 @@ def _start(kind: str, name: str, environment: Mapping[str, str]) -> Start:
     )
 
 
-def _environment(endpoint: str) -> dict[str, str]:
+def environment(endpoint: str) -> dict[str, str]:
     """What the functions are told, all at once: each reads what is its own."""
     config = Config()
     tables = ("JOBS", "USERS", "LEDGER", "PAYMENTS", "ROUTES", "CONNECTIONS")

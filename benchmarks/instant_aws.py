@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -80,8 +81,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         operation = self.headers["X-Amz-Target"].partition(".")[2]
-        content = json.dumps(ANSWERS[operation](asked)).encode()
-        self.send_response(200)
+        known = ANSWERS.get(operation)
+        content = json.dumps(known(asked) if known else {}).encode()
+        self.send_response(HTTPStatus.OK if known else HTTPStatus.BAD_REQUEST)
         self.send_header("Content-Type", "application/x-amz-json-1.0")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()

@@ -6,12 +6,18 @@ They are what `boto3.client` makes, without boto3 around them, which is slow to 
 
 from __future__ import annotations
 
+import io
 import os
+from collections.abc import Mapping
 from functools import cache
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.config import Config
 from botocore.session import Session
+from urllib3 import HTTPResponse
 
 if TYPE_CHECKING:
     from mypy_boto3_apigatewaymanagementapi import ApiGatewayManagementApiClient
@@ -30,12 +36,51 @@ PUSH_SECONDS = 2
 """How long one push may last, twice: to connect, and to be taken."""
 PUSHES_AT_ONCE = 16
 DOMAIN = "amazonaws.com"
+REHEARSED: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "dynamodb": ("list_tables", {}),
+    "sqs": ("list_queues", {}),
+    "ssm": ("describe_parameters", {}),
+    "apigatewaymanagementapi": ("get_connection", {"ConnectionId": "none"}),
+}
+"""By service, a call that takes little to make, and whose answer may be empty."""
+
+_made: list[Any] = []
+"""Every client of this process."""
 
 
 @cache
-def _session() -> Any:
-    """Its clients are of no type that says which operations they have."""
+def _session() -> Session:
     return Session()
+
+
+def _make(service: str, region: str, config: Config, **settings: Any) -> Any:
+    """A client, of no type that says which operations it has."""
+    client = _session().create_client(service, region_name=region, config=config, **settings)
+    _made.append(client)
+    return client
+
+
+def rehearse() -> None:
+    """Have each client make a call that is answered here: all but the sending is then loaded."""
+    for client in _made:
+        service = client.meta.service_model.service_name
+        if service not in REHEARSED:
+            continue
+        operation, arguments = REHEARSED[service]
+        client.meta.events.register_first("before-send", _answer_nothing)
+        getattr(client, operation)(**arguments)
+        client.meta.events.unregister("before-send", _answer_nothing)
+
+
+def hang_up() -> None:
+    """Close all connections; the next call opens one anew."""
+    for client in _made:
+        client.close()
+
+
+def _answer_nothing(request: AWSPreparedRequest, **_rest: Any) -> AWSResponse:
+    content = HTTPResponse(io.BytesIO(b"{}"), preload_content=False)
+    return AWSResponse(request.url, HTTPStatus.OK, HTTPHeaders(), content)
 
 
 def _config(read_seconds: int = READ_SECONDS) -> Config:
@@ -51,23 +96,21 @@ def _config(read_seconds: int = READ_SECONDS) -> Config:
 @cache
 def dynamodb(region: str) -> DynamoDBClient:
     """DynamoDB: 2 s to connect, 5 s to answer, 3 tries."""
-    client: DynamoDBClient = _session().create_client(
-        "dynamodb", region_name=region, config=_config()
-    )
+    client: DynamoDBClient = _make("dynamodb", region, _config())
     return client
 
 
 @cache
 def sqs(region: str) -> SQSClient:
     """SQS, with the same limits."""
-    client: SQSClient = _session().create_client("sqs", region_name=region, config=_config())
+    client: SQSClient = _make("sqs", region, _config())
     return client
 
 
 @cache
 def ssm(region: str) -> SSMClient:
     """Parameter Store, with the same limits."""
-    client: SSMClient = _session().create_client("ssm", region_name=region, config=_config())
+    client: SSMClient = _make("ssm", region, _config())
     return client
 
 
@@ -81,17 +124,15 @@ def sockets(region: str, *, api_id: str, stage: str) -> ApiGatewayManagementApiC
     endpoint = (
         f"{elsewhere}/{api_id}" if elsewhere else f"https://{api_id}.execute-api.{region}.{DOMAIN}"
     )
-    client: ApiGatewayManagementApiClient = _session().create_client(
-        "apigatewaymanagementapi",
-        region_name=region,
-        endpoint_url=f"{endpoint}/{stage}",
-        config=Config(
-            connect_timeout=PUSH_SECONDS,
-            read_timeout=PUSH_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": 1},
-            max_pool_connections=PUSHES_AT_ONCE,
-            tcp_keepalive=True,
-        ),
+    config = Config(
+        connect_timeout=PUSH_SECONDS,
+        read_timeout=PUSH_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        max_pool_connections=PUSHES_AT_ONCE,
+        tcp_keepalive=True,
+    )
+    client: ApiGatewayManagementApiClient = _make(
+        "apigatewaymanagementapi", region, config, endpoint_url=f"{endpoint}/{stage}"
     )
     return client
 
@@ -102,21 +143,18 @@ def s3(region: str) -> S3Client:
     config = _config(2 * READ_SECONDS).merge(
         Config(signature_version="s3v4", s3={"addressing_style": "path"})
     )
-    client: S3Client = _session().create_client("s3", region_name=region, config=config)
+    client: S3Client = _make("s3", region, config)
     return client
 
 
 @cache
 def bedrock_runtime(region: str, read_seconds: int) -> BedrockRuntimeClient:
     """Bedrock, tried once: a repeat after a read timeout would pay for the image again."""
-    client: BedrockRuntimeClient = _session().create_client(
-        "bedrock-runtime",
-        region_name=region,
-        config=Config(
-            connect_timeout=MODEL_CONNECT_SECONDS,
-            read_timeout=read_seconds,
-            retries={"mode": "standard", "total_max_attempts": 1},
-            tcp_keepalive=True,
-        ),
+    config = Config(
+        connect_timeout=MODEL_CONNECT_SECONDS,
+        read_timeout=read_seconds,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        tcp_keepalive=True,
     )
+    client: BedrockRuntimeClient = _make("bedrock-runtime", region, config)
     return client

@@ -11,7 +11,7 @@ from common.aws.dynamo_users import DynamoUserStore
 from common.services import AccountsServices
 from common.settings import AccountsSettings
 from common.wall_clock import utc_now
-from common.wiring.parts import new_id
+from common.wiring.ids import new_id
 
 
 @cache

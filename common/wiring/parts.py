@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
-
 from common.aws import clients
 from common.aws.dynamo_jobs import DynamoJobStore
 from common.aws.dynamo_lines import DynamoLines
@@ -13,11 +11,6 @@ from common.outlook import Forecaster
 from common.settings import JobSettings, OutlookSettings, SweepSettings, WorkerSettings
 from common.snapshots import Snapshots
 from common.wall_clock import utc_now
-
-
-def new_id() -> str:
-    """32 hex digits, random."""
-    return uuid.uuid4().hex
 
 
 def jobs(settings: JobSettings, *, acts_table: str | None = None) -> DynamoJobStore:

@@ -9,7 +9,7 @@ from common.services import PaymentsServices
 from common.settings import PaymentsSettings
 from common.wall_clock import utc_now
 from common.wiring import money_parts
-from common.wiring.parts import new_id
+from common.wiring.ids import new_id
 
 
 @cache

@@ -10,6 +10,7 @@ from common.services import SubmitServices
 from common.settings import SubmitSettings
 from common.wall_clock import utc_now
 from common.wiring import parts
+from common.wiring.ids import new_id
 
 
 @cache
@@ -22,6 +23,6 @@ def services() -> SubmitServices:
         queue=parts.queue(settings.home_region, url=settings.queue_url),
         snapshots=parts.snapshots(settings),
         now=utc_now,
-        new_id=parts.new_id,
+        new_id=new_id,
         sleep=time.sleep,
     )

@@ -10,6 +10,7 @@ from common.settings import SweepSettings
 from common.vnpay_gateway import HttpGateway
 from common.wall_clock import utc_now
 from common.wiring import money_parts, parts
+from common.wiring.ids import new_id
 
 
 @cache
@@ -25,5 +26,5 @@ def services() -> SweepServices:
         payments=money_parts.payments(settings),
         gateway=HttpGateway(money_parts.merchant(settings)),
         now=utc_now,
-        new_id=parts.new_id,
+        new_id=new_id,
     )

@@ -15,6 +15,7 @@ from common.services import WorkerServices
 from common.settings import WorkerSettings
 from common.wall_clock import now_us, utc_now
 from common.wiring import parts
+from common.wiring.ids import new_id
 
 
 def aside(do: Callable[[], None]) -> None:
@@ -44,6 +45,6 @@ def services() -> WorkerServices:
             wait_seconds_max=settings.slot_wait_seconds_max,
         ),
         now=utc_now,
-        new_id=parts.new_id,
+        new_id=new_id,
         sleep=time.sleep,
     )

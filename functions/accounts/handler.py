@@ -12,6 +12,7 @@ from common.errors import InvalidRequest, Unauthenticated
 from common.observability import logger, observed
 from common.resolver import Response
 from common.wiring.accounts import services
+from common.wiring.snap_start import starts_from_snapshot
 from functions.accounts.ensure_user import ensure_user
 from functions.accounts.read_ledger import Place, read_ledger
 
@@ -19,6 +20,7 @@ PAGE_DEFAULT = 50
 PAGE_MAX = 200
 
 app = http.resolver()
+starts_from_snapshot(services)
 
 
 @app.get("/me")

@@ -13,6 +13,7 @@ from common.feed import HAND_OVER_SECONDS, KEEP_ALIVE_SECONDS
 from common.observability import count, logger, observed
 from common.resolver import Response
 from common.wiring.feed import services
+from common.wiring.snap_start import starts_from_snapshot
 from functions.feed.open_socket import give_ticket, open_socket
 from functions.feed.refresh import refresh
 
@@ -20,6 +21,7 @@ MESSAGE_CHARS_MAX = 1024
 """No message that a client may send is longer."""
 
 app = http.resolver()
+starts_from_snapshot(services)
 
 
 @app.post("/feed/tickets")

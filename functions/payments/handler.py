@@ -24,6 +24,7 @@ from common.resolver import Response
 from common.vnpay import Purchase, pay_url, read_notification
 from common.vnpay_codes import RSP_MESSAGES, Outcome
 from common.wiring.payments import services
+from common.wiring.snap_start import starts_from_snapshot
 from functions.payments.book_notification import book_notification
 from functions.payments.return_page import HEADERS, return_page
 from functions.payments.start_payment import start_payment
@@ -32,6 +33,7 @@ PAGE_DEFAULT = 20
 PAGE_MAX = 50
 
 app = http.resolver()
+starts_from_snapshot(services)
 
 
 @app.post("/payments")

@@ -13,6 +13,7 @@ from common.long_polling import wait_for_end
 from common.models.catalogue import find
 from common.observability import count, logger, observed
 from common.resolver import Response
+from common.wiring.snap_start import starts_from_snapshot
 from common.wiring.status import services
 from functions.status.cancel_job import cancel_job
 
@@ -21,6 +22,7 @@ PAGE_MAX = 50
 """With the longest prompts about 4 MB; Lambda answers with 6 at most."""
 
 app = http.resolver()
+starts_from_snapshot(services)
 
 
 @app.get("/jobs/<job_id>")

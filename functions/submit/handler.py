@@ -10,10 +10,12 @@ from common.api import SubmitRequest
 from common.long_polling import wait_for_end
 from common.observability import count, logger, observed
 from common.resolver import Response
+from common.wiring.snap_start import starts_from_snapshot
 from common.wiring.submit import services
 from functions.submit.submit_job import submit_job
 
 app = http.resolver()
+starts_from_snapshot(services)
 
 
 @app.post("/jobs")
