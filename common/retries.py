@@ -1,6 +1,6 @@
 """Every retry of ours: what it is for, how often, how long, and with what jitter.
 
-boto3 retries its own calls (see `common.aws.clients`); a model call is never retried by boto3,
+botocore retries its own calls (see `common.aws.clients`), but never a model call,
 since a read timeout may have cost an image.
 """
 
