@@ -24,7 +24,7 @@ HEAVY = {
     "common.openapi": "it is loaded for those who read the description",
     "common.vnpay_gateway": "only the sweep asks VNPAY",
     "common.aws.bedrock": "only the worker calls models",
-    "unittest": "it is for tests",
+    "tenacity": "it is for writes that meet others",
 }
 """Modules that no function which people wait for loads, and why."""
 OTHERS = {
