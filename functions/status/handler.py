@@ -10,7 +10,6 @@ from common.api import Health, JobList, ModelList, model_view
 from common.errors import InvalidRequest, NotFound
 from common.jobs import JobStatus
 from common.long_polling import wait_for_end
-from common.models.catalogue import find
 from common.observability import count, logger, observed
 from common.resolver import Response
 from common.wiring.snap_start import starts_from_snapshot
@@ -78,6 +77,8 @@ def delete_job(job_id: str) -> Response:
 @app.get("/models")
 def get_models() -> Response:
     """What can be generated here."""
+    from common.models.catalogue import find  # noqa: PLC0415  # a look at a job needs no price list
+
     served = dict.fromkeys(route.model for route in services().settings.routes)
     specs = [spec for spec in map(find, served) if spec is not None]
     views = [model_view(spec, default=place == 0) for place, spec in enumerate(specs)]

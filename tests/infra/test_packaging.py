@@ -8,6 +8,7 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
 from botocore.session import Session
@@ -60,8 +61,9 @@ def unpacked(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 def endpoints() -> list[str]:
     """Where each client goes to, and how it signs, with all that botocore knows."""
+    session: Any = Session()
     clients = (
-        (service, region, Session().create_client(service, region_name=region))  # type: ignore[call-overload]
+        (service, region, session.create_client(service, region_name=region))
         for service in sorted(packaging.SERVICES)
         for region in ("ap-southeast-1", "us-west-2", "eu-west-1")
     )
