@@ -15,8 +15,8 @@ export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup run test browser check lint types quick web format package screenshots dashboard \
-	cost count-usage bench-pacing bench-burst bench-eta bench-feed simulate mutants chaos bootstrap diff \
-	deploy destroy clean
+	cost count-usage bench-pacing bench-burst bench-eta bench-feed bench-coldstart simulate mutants chaos \
+	bootstrap diff deploy destroy clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -85,6 +85,9 @@ bench-eta: setup ## measure how true the waiting times are that the API tells
 
 bench-feed: setup ## measure the feed with 300 sockets, a tenth of which is cut every second
 	.venv/bin/python -m benchmarks.feed
+
+bench-coldstart: setup ## measure how fast functions start from nothing, beside bare handlers: 2 minutes
+	.venv/bin/python -m benchmarks.coldstart
 
 simulate: setup ## run the whole service in SEEDS=1000 simulated worlds where everything fails
 	.venv/bin/python -m tests.simulation --seeds $(SEEDS) --processes $(CORES)

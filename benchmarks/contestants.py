@@ -28,7 +28,7 @@ from common.pacing import Pacer
 from common.routes import Route
 from common.sizing import worker_concurrency
 from common.wall_clock import now_us
-from common.wiring import aside
+from common.wiring.worker import aside
 from sandbox.environment import HOME_REGION
 
 if TYPE_CHECKING:

@@ -33,7 +33,8 @@ NEVER_RETRYABLE = frozenset({"content_refused", "model_rejected", "model_not_ser
 class Body(BaseModel):
     """A JSON object of the API."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    # Built when first read or written: no request needs them all.
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, defer_build=True)
 
 
 class SubmitRequest(Body):

@@ -144,6 +144,10 @@ class Config(BaseModel):
     reserve_concurrency: bool = True
     """Whether workers, looks and submits have their share of the account's concurrency reserved. An
     account that may run 10 functions at once, as new ones may, has nothing to reserve."""
+    snap_start: bool = True
+    """Whether the functions that people wait for start from a snapshot of their memory, taken when
+    they are deployed. Keeping one costs about 3.90 USD a month for each GB of a function's memory,
+    of which there are five with one each: see docs/COLDSTART.md."""
     active_jobs_max: Annotated[int, Field(ge=1, le=1000)] = 10
     """Jobs one user may have in flight."""
     attempts_max: Annotated[int, Field(ge=1, le=10)] = 3

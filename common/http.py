@@ -11,15 +11,11 @@ from contextlib import suppress
 from datetime import datetime
 from http import HTTPStatus
 from ipaddress import ip_address
-from typing import Any, TypeVar
+from typing import TypeVar
 
-from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
-from aws_lambda_powertools.event_handler.exceptions import NotFoundError
-from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from pydantic import BaseModel, ValidationError
 
 from common.api import FieldError, JobView, Problem
-from common.api_money import PaymentView
 from common.errors import (
     ImagifyError,
     InvalidRequest,
@@ -33,6 +29,7 @@ from common.jobs import JobStatus
 from common.long_polling import WAIT_SECONDS_MAX
 from common.metrics import UNEXPECTED_ERRORS
 from common.observability import count, logger
+from common.resolver import Event, NoSuchPath, Resolver, Response
 
 BODY_BYTES_MAX = 256 * 1024
 """More than the longest prompt and negative prompt together, all escaped as JSON allows it."""
@@ -72,29 +69,23 @@ class BadBody(InvalidRequest):
         self.errors = errors
 
 
-def resolver() -> APIGatewayHttpResolver:
-    """An HTTP API resolver whose every error is a problem+json answer."""
-    app = APIGatewayHttpResolver()
-    app.exception_handler(Exception)(problem_for)
-    app.exception_handler(ImagifyError)(problem_for)
-    app.not_found(lambda _error: _problem(HTTPStatus.NOT_FOUND, "not_found", "No such path."))
-    return app
+def resolver() -> Resolver:
+    """A resolver whose every error is a problem+json answer."""
+    return Resolver(problem_for)
 
 
-def user_id(event: APIGatewayProxyEventV2) -> str:
+def user_id(event: Event) -> str:
     """Our id of the signed-in user, which the ID token carries.
 
     Raises Unauthenticated for a token without one, such as an access token.
     """
-    authorizer = event.request_context.authorizer
-    claims: Mapping[str, Any] = (authorizer and authorizer.jwt_claim) or {}
-    claimed = claims.get("user_id")
+    claimed = event.claims.get("user_id")
     if not isinstance(claimed, str) or not claimed:
         raise Unauthenticated("Sign in, and send the ID token.")
     return claimed
 
 
-def read_body(model: type[Model], event: APIGatewayProxyEventV2) -> Model:
+def read_body(model: type[Model], event: Event) -> Model:
     """The request's JSON body as `model`. Raises PayloadTooLarge, InvalidRequest or BadBody."""
     text = event.body or ""
     if len(text) > BODY_BYTES_MAX * (2 if event.is_base64_encoded else 1):
@@ -121,7 +112,7 @@ def read_body(model: type[Model], event: APIGatewayProxyEventV2) -> Model:
     )
 
 
-def idempotency_key(event: APIGatewayProxyEventV2) -> str | None:
+def idempotency_key(event: Event) -> str | None:
     """The Idempotency-Key header: 1 to 255 visible ASCII characters, or None."""
     key = event.headers.get("idempotency-key")
     if key is None:
@@ -148,12 +139,12 @@ def txn_ref(text: str) -> str:
     return text
 
 
-def query_text(event: APIGatewayProxyEventV2, name: str) -> str | None:
+def query_text(event: Event, name: str) -> str | None:
     """A query parameter's value, or None."""
-    return (event.query_string_parameters or {}).get(name)
+    return event.query_string_parameters.get(name)
 
 
-def query_limit(event: APIGatewayProxyEventV2, *, default: int, most: int) -> int:
+def query_limit(event: Event, *, default: int, most: int) -> int:
     """The `limit` of a page, from 1 to `most`."""
     text = query_text(event, "limit")
     if text is None:
@@ -196,7 +187,7 @@ def read_long_cursor(cursor: str | None, *, parts: int) -> tuple[str, ...] | Non
 
 def answer(
     status: HTTPStatus, body: BaseModel, headers: Mapping[str, str] | None = None
-) -> Response[str]:
+) -> Response:
     """A JSON answer that no cache may keep."""
     return Response(
         status_code=status,
@@ -206,12 +197,12 @@ def answer(
     )
 
 
-def if_none_match(event: APIGatewayProxyEventV2) -> str | None:
+def if_none_match(event: Event) -> str | None:
     """The ETags that the caller has, as sent."""
     return event.headers.get("if-none-match")
 
 
-def viewer_address(event: APIGatewayProxyEventV2) -> str:
+def viewer_address(event: Event) -> str:
     """The caller's IP address: as CloudFront says, or as API Gateway sees whoever comes straight.
 
     Who comes straight can write that header too, and lies about nobody but himself: never let
@@ -221,10 +212,10 @@ def viewer_address(event: APIGatewayProxyEventV2) -> str:
     try:
         return ip_address(said.partition("%")[0]).compressed
     except ValueError:
-        return event.request_context.http.source_ip
+        return event.source_ip
 
 
-def wait_preferred(event: APIGatewayProxyEventV2) -> int:
+def wait_preferred(event: Event) -> int:
     """The seconds of `Prefer: wait=N` (RFC 7240), at most `WAIT_SECONDS_MAX`; 0 for none.
 
     A preference that cannot be read is none: the RFC has servers ignore those.
@@ -235,7 +226,7 @@ def wait_preferred(event: APIGatewayProxyEventV2) -> int:
 
 def job_answer(
     status: HTTPStatus, view: JobView, *, now: datetime, seen: str | None = None, waited: int = 0
-) -> Response[str]:
+) -> Response:
     """A job with its ETag, and Retry-After while it may change; 304 when it is as `seen` says."""
     etag = _etag(view, now)
     headers = {"ETag": etag, "Location": view.urls.self, **NO_STORE}
@@ -280,15 +271,7 @@ def _look_again_seconds(view: JobView) -> int:
     return min(RETRY_AFTER_SECONDS_MAX, max(1, waits.eta_seconds // LOOKS))
 
 
-def payment_answer(status: HTTPStatus, view: PaymentView) -> Response[str]:
-    """A payment, with Retry-After while something is expected of it."""
-    headers = {"Location": view.urls.self}
-    if not view.terminal:
-        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    return answer(status, view, headers)
-
-
-def page(status: HTTPStatus, html: str, headers: Mapping[str, str]) -> Response[str]:
+def page(status: HTTPStatus, html: str, headers: Mapping[str, str]) -> Response:
     """A web page that no cache may keep."""
     return Response(
         status_code=status,
@@ -298,7 +281,7 @@ def page(status: HTTPStatus, html: str, headers: Mapping[str, str]) -> Response[
     )
 
 
-def see_other(url: str) -> Response[str]:
+def see_other(url: str) -> Response:
     """Go and look there."""
     return Response(
         status_code=HTTPStatus.SEE_OTHER,
@@ -308,7 +291,7 @@ def see_other(url: str) -> Response[str]:
     )
 
 
-def manual(content_type: str, body: str) -> Response[str]:
+def manual(content_type: str, body: str) -> Response:
     """Something that is the same for everybody until the next deployment; caches may keep it."""
     return Response(
         status_code=HTTPStatus.OK,
@@ -318,7 +301,7 @@ def manual(content_type: str, body: str) -> Response[str]:
     )
 
 
-def problem_for(error: Exception) -> Response[str]:
+def problem_for(error: Exception) -> Response:
     """The answer to an error: 4xx the caller's, 503 worth another try, 500 a bug."""
     if isinstance(error, Rejected):
         headers = {}
@@ -334,7 +317,7 @@ def problem_for(error: Exception) -> Response[str]:
             "This did not work just now; please try again.",
             headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
         )
-    if isinstance(error, NotFoundError):
+    if isinstance(error, NoSuchPath):
         return _problem(HTTPStatus.NOT_FOUND, "not_found", "No such path.")
     logger.exception("unexpected error", exc_info=error)
     count(UNEXPECTED_ERRORS)
@@ -350,7 +333,7 @@ def _problem(
     *,
     errors: list[FieldError] | None = None,
     headers: Mapping[str, str] | None = None,
-) -> Response[str]:
+) -> Response:
     body = Problem(
         title=HTTPStatus(status).phrase, status=status, code=code, detail=detail, errors=errors
     )

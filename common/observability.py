@@ -1,7 +1,11 @@
-"""Logs, metrics and traces, the same in every function.
+"""Logs and metrics, the same in every function.
 
-Log lines carry job and user ids, never prompts, addresses or tokens; metrics and traces carry no
-more than that.
+Log lines carry job and user ids, never prompts, addresses or tokens, and metrics less than that.
+Lambda traces each invocation by itself, and botocore sends the trace along with each call: SQS
+keeps it with a message, and Lambda links the worker's trace to it. A log line has the trace's id
+beside the job's. The SDK that would add a line for each call costs a third of a cold start
+(docs/decisions/0018-what-a-cold-start-loads.md).
+https://docs.aws.amazon.com/xray/latest/devguide/xray-services-sqs.html
 """
 
 from __future__ import annotations
@@ -10,7 +14,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, cast
 
-from aws_lambda_powertools import Logger, Metrics, Tracer
+from aws_lambda_powertools import Logger, Metrics
 from aws_lambda_powertools.metrics import EphemeralMetrics
 
 from common.metrics import (
@@ -29,10 +33,6 @@ from common.routes import Route
 
 logger = Logger()
 metrics = Metrics()
-tracer = Tracer()
-"""In Lambda it makes boto3 send the trace along with each call. SQS keeps it with a message, and
-Lambda links the worker's trace to it:
-https://docs.aws.amazon.com/xray/latest/devguide/xray-services-sqs.html"""
 
 Handler = Callable[[dict[str, Any], Any], dict[str, Any]]
 
@@ -88,17 +88,14 @@ def count_throttle(store: str) -> None:
 
 
 def about(**ids: str) -> None:
-    """Put ids on each further log line of this invocation, and on its trace; nothing but ids."""
+    """Put ids on each further log line of this invocation; nothing but ids."""
     logger.append_keys(**ids)
-    for name, value in ids.items():
-        tracer.put_annotation(name, value)
 
 
 def observed(handler: Handler) -> Handler:
-    """A Lambda handler with its request id on each log line, its trace, and its metrics written."""
+    """A Lambda handler with its request id on each log line, and its metrics written."""
 
     @logger.inject_lambda_context(clear_state=True)
-    @tracer.capture_lambda_handler(capture_response=False)
     @wraps(handler)
     def with_metrics(event: dict[str, Any], context: Any) -> dict[str, Any]:
         if next(_cold, False):

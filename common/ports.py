@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from common.acts import Act
-from common.credits import Balance, LedgerEntry
-from common.feed import Socket, Ticket
-from common.jobs import Image, Job, JobStatus
-from common.payments import Payment
-from common.routes import Route
-from common.vnpay import ApiAnswer, Merchant
+if TYPE_CHECKING:
+    from common.acts import Act
+    from common.credits import Balance, LedgerEntry
+    from common.feed import Socket, Ticket
+    from common.jobs import Image, Job, JobStatus
+    from common.payments import Payment
+    from common.routes import Route
+    from common.vnpay import ApiAnswer, Merchant
 
 Clock = Callable[[], datetime]
 """Now, aware and in UTC."""

@@ -1,6 +1,6 @@
 """Every retry of ours: what it is for, how often, how long, and with what jitter.
 
-boto3 retries its own calls (see `common.aws.clients`); a model call is never retried by boto3,
+botocore retries its own calls (see `common.aws.clients`), but never a model call,
 since a read timeout may have cost an image.
 """
 
@@ -8,17 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-
-from tenacity import (
-    Retrying,
-    retry_if_exception_type,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_random,
-    wait_random_exponential,
-)
+from typing import TYPE_CHECKING
 
 from common.errors import ModelFailed, ModelThrottled
+
+if TYPE_CHECKING:
+    from tenacity import Retrying
 
 BACKOFF_SECONDS_FIRST = 5
 BACKOFF_SECONDS_MAX = 300
@@ -30,10 +25,12 @@ class WriteConflict(Exception):
 
 def conflict_retrying(sleep: Callable[[float], None]) -> Retrying:
     """A transaction that met another: up to 10 tries in 5 seconds, quick at first."""
-    return Retrying(
-        retry=retry_if_exception_type(WriteConflict),
-        stop=stop_after_attempt(10) | stop_after_delay(5),
-        wait=wait_random_exponential(multiplier=0.02, max=0.8),
+    import tenacity as t  # noqa: PLC0415 - who only reads starts without it
+
+    return t.Retrying(
+        retry=t.retry_if_exception_type(WriteConflict),
+        stop=t.stop_after_attempt(10) | t.stop_after_delay(5),
+        wait=t.wait_random_exponential(multiplier=0.02, max=0.8),
         sleep=sleep,
         reraise=True,
     )
@@ -45,10 +42,12 @@ def model_retrying(sleep: Callable[[float], None], *, seconds_max: float) -> Ret
     `seconds_max` bounds when the last may begin. A timeout is not tried again here: it has used up
     the function's time, and maybe paid for an image.
     """
-    return Retrying(
-        retry=retry_if_exception_type((ModelFailed, ModelThrottled)),
-        stop=stop_after_attempt(3) | stop_after_delay(seconds_max),
-        wait=wait_random(0, 1),
+    import tenacity as t  # noqa: PLC0415 - as above
+
+    return t.Retrying(
+        retry=t.retry_if_exception_type((ModelFailed, ModelThrottled)),
+        stop=t.stop_after_attempt(3) | t.stop_after_delay(seconds_max),
+        wait=t.wait_random(0, 1),
         sleep=sleep,
         reraise=True,
     )

@@ -4,45 +4,46 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from common.changes import Change
-from common.lines import LineReader
-from common.pacing import Pacer
-from common.ports import (
-    ActiveLister,
-    Clock,
-    ImageFinder,
-    ImageStore,
-    JobKeeper,
-    JobOpener,
-    JobQueue,
-    JobStore,
-    JobWorker,
-    LedgerReader,
-    MerchantReader,
-    ModelClient,
-    NewId,
-    PaymentGateway,
-    PaymentKeeper,
-    PaymentStore,
-    Sleep,
-    SocketStore,
-    TicketStore,
-    UserReader,
-    UserStore,
-    Wire,
-)
-from common.push import Pushed
-from common.settings import (
-    AccountsSettings,
-    PaymentsSettings,
-    StatusSettings,
-    SubmitSettings,
-    SweepSettings,
-    WorkerSettings,
-)
-from common.snapshots import Snapshots
+if TYPE_CHECKING:
+    from common.changes import Change
+    from common.lines import LineReader
+    from common.pacing import Pacer
+    from common.ports import (
+        ActiveLister,
+        Clock,
+        ImageFinder,
+        ImageStore,
+        JobKeeper,
+        JobOpener,
+        JobQueue,
+        JobStore,
+        JobWorker,
+        LedgerReader,
+        MerchantReader,
+        ModelClient,
+        NewId,
+        PaymentGateway,
+        PaymentKeeper,
+        PaymentStore,
+        Sleep,
+        SocketStore,
+        TicketStore,
+        UserReader,
+        UserStore,
+        Wire,
+    )
+    from common.push import Pushed
+    from common.settings import (
+        AccountsSettings,
+        PaymentsSettings,
+        StatusSettings,
+        SubmitSettings,
+        SweepSettings,
+        WorkerSettings,
+    )
+    from common.snapshots import Snapshots
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, field_validator, model_validator
 
 from common.routes import ROUTES, Route
-from common.vnpay import PRICE_VND_MAX, PRICE_VND_MIN
+from common.vnpay_codes import PRICE_VND_MAX, PRICE_VND_MIN
 
 EMAIL_INDEX = "EmailIndex"
 """The index of the Users table by address."""
@@ -34,7 +34,8 @@ Count = Annotated[int, Field(ge=1)]
 class Settings(BaseModel):
     """Settings read from environment variables named after the fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # Each function reads one of these classes, so the others are never built.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     home_region: Text
     """Where the tables, the queue and the bucket are."""
@@ -150,7 +151,7 @@ class PushSettings(FeedSettings):
 class Package(BaseModel):
     """Credits that can be bought."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     package: Annotated[str, Field(pattern=r"^[a-z0-9_]{1,40}$")]
     """Its name in the API."""
@@ -158,7 +159,7 @@ class Package(BaseModel):
     price_vnd: Annotated[int, Field(ge=PRICE_VND_MIN, le=PRICE_VND_MAX)]
 
 
-PACKAGES = TypeAdapter(tuple[Package, ...])
+PACKAGES = TypeAdapter(tuple[Package, ...], config=ConfigDict(defer_build=True))
 """Reads and writes a list of packages as JSON."""
 
 

@@ -31,13 +31,10 @@ from urllib.parse import parse_qsl, quote_plus
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 
 from common.errors import BadSignature
-from common.vnpay_codes import Outcome, notified_outcome
+from common.vnpay_codes import PRICE_VND_MAX, PRICE_VND_MIN, Outcome, notified_outcome
 
 VERSION = "2.1.0"
 VIETNAM = timezone(timedelta(hours=7), "GMT+7")
-PRICE_VND_MIN = 5_000
-PRICE_VND_MAX = 999_999_999
-"""Bounds that integrators quote; P gives none."""
 QUERY_CHARS_MAX = 4096
 FIELDS_MAX = 64
 """More than VNPAY sends, and quickly refused."""

@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
 
+PRICE_VND_MIN = 5_000
+PRICE_VND_MAX = 999_999_999
+"""Bounds that integrators quote; P gives none."""
+
 
 class Outcome(StrEnum):
     """What VNPAY says has become of a payment."""

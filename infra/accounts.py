@@ -7,6 +7,7 @@ from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from infra.function import live
 from infra.nag import accept
 
 NO_SYMBOLS_REASON = (
@@ -55,7 +56,9 @@ class Accounts(Construct):
                 require_symbols=False,
             ),
             feature_plan=cognito.FeaturePlan.ESSENTIALS,
-            lambda_triggers=cognito.UserPoolTriggers(pre_token_generation=pre_token_generation),
+            lambda_triggers=cognito.UserPoolTriggers(
+                pre_token_generation=live(pre_token_generation)
+            ),
             deletion_protection=keep,
             removal_policy=RemovalPolicy.RETAIN if keep else RemovalPolicy.DESTROY,
         )

@@ -16,6 +16,7 @@ from constructs import Construct
 
 from common.config import Config
 from infra.accounts import Accounts
+from infra.function import live
 from infra.functions import Functions
 from infra.logs import log_group
 from infra.nag import accept
@@ -159,7 +160,7 @@ class Api(Construct):
         )
 
     def _connect(self, backend: _Backend) -> None:
-        integration = integrations.HttpLambdaIntegration(backend.name, backend.function)
+        integration = integrations.HttpLambdaIntegration(backend.name, live(backend.function))
         for route in backend.routes:
             method, path = route.split(" ")
             public = route in PUBLIC_ROUTES

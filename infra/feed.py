@@ -18,6 +18,7 @@ from infra.function import (
     allow,
     allow_index,
     allow_items,
+    live,
 )
 from infra.nag import accept, named
 
@@ -68,7 +69,7 @@ class Feed(Construct):
         accept(self.stage, "AwsSolutions-APIG1", ACCESS_LOG_REASON)
 
     def _connect(self) -> None:
-        integration = integrations.WebSocketLambdaIntegration("Feed", self.function)
+        integration = integrations.WebSocketLambdaIntegration("Feed", live(self.function))
         for route in ("$connect", "$disconnect", "$default"):
             added = self.api.add_route(route, integration=integration)
             accept(added, "AwsSolutions-APIG4", TICKET_REASON)
@@ -82,7 +83,7 @@ class Feed(Construct):
         allow_items(role, store.users, "GetItem")
         self._maker.allow_outlook(role)
         self._allow_sockets(role, "POST", "DELETE")
-        return self._maker.function("Feed", role, FeedSettings, self._values())
+        return self._maker.function("Feed", role, FeedSettings, self._values(), waited_for=True)
 
     def _push(self) -> lambda_.Function:
         store = self._storage

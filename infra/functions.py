@@ -77,6 +77,7 @@ class Functions(Construct):
             },
             timeout_seconds=LONG_POLL_TIMEOUT_SECONDS,
             reserved_concurrency=self._config.looks_at_once,
+            waited_for=True,
         )
 
     def _worker(self) -> lambda_.Function:
@@ -146,6 +147,7 @@ class Functions(Construct):
             self._maker.outlook_values(),
             timeout_seconds=LONG_POLL_TIMEOUT_SECONDS,
             reserved_concurrency=self._config.looks_at_once,
+            waited_for=True,
         )
 
     def _accounts(self) -> lambda_.Function:
@@ -166,6 +168,7 @@ class Functions(Construct):
                 "welcome_credits": str(self._config.welcome_credits),
             },
             timeout_seconds=TRIGGER_TIMEOUT_SECONDS,
+            waited_for=True,
         )
 
     def _payments(self) -> lambda_.Function:
@@ -181,6 +184,7 @@ class Functions(Construct):
                 "packages": PACKAGES.dump_json(self._config.packages).decode(),
                 "page_url": self._config.page_url,
             },
+            waited_for=True,
         )
 
     def _sweep(self) -> lambda_.Function:

@@ -13,6 +13,7 @@ its bytecode goes into the package; where it has not, the package works all the 
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -31,7 +32,18 @@ PYTHON_VERSION = "3.13"
 PLATFORMS = ("manylinux2014_aarch64", "manylinux_2_28_aarch64")
 
 SERVICES = frozenset({"apigatewaymanagementapi", "bedrock-runtime", "dynamodb", "s3", "sqs", "ssm"})
-"""The services that botocore still describes, of hundreds; traces go by UDP, not by botocore."""
+"""The services that botocore still describes, of hundreds."""
+UNUSED = (
+    "bin",
+    *(
+        f"aws_lambda_powertools/utilities/{name}"
+        for name in (
+            *("auth_alpha", "circuit_breaker", "data_masking", "feature_flags", "idempotency"),
+            *("kafka", "parameters", "streaming", "validation"),
+        )
+    ),
+)
+"""What else nothing here imports; the tests import all of the rest from a package."""
 
 BUILDS_KEPT = 4
 """Of each kind: another process may be using one that is not the newest."""
@@ -181,15 +193,23 @@ def _prune(folder: Path) -> None:
 
     Each library's METADATA stays: scanners for known vulnerabilities go by it.
     """
-    unused: list[Path] = [folder / "bin", folder / "boto3" / "examples"]
-    for data in (folder / "botocore" / "data", folder / "boto3" / "data"):
-        unused += [
-            entry for entry in data.iterdir() if entry.is_dir() and entry.name not in SERVICES
-        ]
+    unused = [folder / name for name in UNUSED]
+    data = folder / "botocore" / "data"
+    unused += [entry for entry in data.iterdir() if entry.is_dir() and entry.name not in SERVICES]
     for info in folder.glob("*.dist-info"):
         unused += [info / name for name in ("RECORD", "INSTALLER", "REQUESTED", "WHEEL")]
     for path in unused:
         _remove(path)
+    _prune_endpoints(data / "endpoints.json")
+
+
+def _prune_endpoints(path: Path) -> None:
+    """Leave the regions, and our services' part: each process reads all of this file's megabyte."""
+    endpoints = json.loads(path.read_text(encoding="utf-8"))
+    for partition in endpoints["partitions"]:
+        services = partition["services"]
+        partition["services"] = {name: services[name] for name in SERVICES & set(services)}
+    path.write_text(json.dumps(endpoints, sort_keys=True), encoding="utf-8")
 
 
 def _move_unless_there(source: Path, target: Path) -> None:

@@ -39,8 +39,8 @@ class Plan:
     log_months: float
     """How long logs are kept."""
     snap_start: bool
-    hosted: bool
-    """Whether the page is on CloudFront."""
+    domain: bool
+    """Whether CloudFront hands out the images too, which it does under a domain."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,9 +167,8 @@ def _variable(plan: Plan, usage: Usage) -> Iterator[Quantity]:
     # A model answers with its image in base64, which takes a third more.
     yield "data_between_regions", "models' answers", plan.images * assumed.image_bytes * 4 / 3 / GB
     yield "active_users", "users", plan.images / assumed.images_per_user
-    if plan.hosted:
-        yield "page_out", "the page", sessions * assumed.page_bytes / GB
-        yield "page_requests", "the page", sessions * assumed.page_files
+    yield "edge_out", "the page", sessions * assumed.page_bytes / GB
+    yield "edge_requests", "the page", sessions * assumed.page_files
 
 
 def _functions(plan: Plan, usage: Usage, taken: dict[str, float]) -> Iterator[Quantity]:
@@ -210,7 +209,10 @@ def _images(plan: Plan, usage: Usage) -> Iterator[Quantity]:
     yield "image_storage_infrequent", "images, to the third month", size * infrequent
     yield "image_storage_archive", "images, later", size * max(0, months - ARCHIVE_MONTHS)
     yield "image_gets", "looks at images", looks
-    yield "data_out", "looks at images", looks * assumed.image_bytes / GB
+    if plan.domain:
+        yield "edge_requests", "looks at images", looks
+    out = "edge_out" if plan.domain else "data_out"
+    yield out, "looks at images", looks * assumed.image_bytes / GB
 
 
 def _sum(*happened: tuple[Counts, float]) -> dict[str, float]:

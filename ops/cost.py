@@ -62,7 +62,13 @@ def cost(
     stage: StageOrUsual = None,
     table: Tables = None,
     snap_start: SnapStart = None,
-    hosted: Annotated[bool, Option("--hosted", help="With the page on CloudFront.")] = False,
+    domain: Annotated[
+        bool | None,
+        Option(
+            "--domain/--no-domain",
+            help=r"Whether CloudFront hands out images too.  \[default: as in the stage]",
+        ),
+    ] = None,
     assume: Assume = None,
     prices: OtherPrices = None,
     vnd_per_usd: VndPerUsd = None,
@@ -81,7 +87,7 @@ def cost(
     from ops.seed import TIERS
     from ops.terminal import ERR, OUT
 
-    offer = _offer(stage, assume or [], prices, vnd_per_usd, snap_start=snap_start, hosted=hosted)
+    offer = _offer(stage, assume or [], prices, vnd_per_usd, snap_start=snap_start, domain=domain)
     bills = [offer.bill(number) for number in images or TIERS]
     if plot is not None:
         from ops.cost_plot import draw
@@ -112,10 +118,10 @@ def _offer(
     vnd_per_usd: float | None,
     *,
     snap_start: bool | None,
-    hosted: bool,
+    domain: bool | None,
 ) -> Offer:
     from ops.margin import VND_PER_USD
-    from ops.offer import Offer, keeps_snapshots
+    from ops.offer import Offer
     from ops.prices import BadPrices, read_prices
     from ops.stages import configured
     from ops.usage import BadAssumption, read_usage
@@ -127,8 +133,8 @@ def _offer(
             usage=read_usage().assuming(assume),
             prices=read_prices(prices),
             vnd_per_usd=vnd_per_usd or VND_PER_USD,
-            snap_start=keeps_snapshots(config) if snap_start is None else snap_start,
-            hosted=hosted,
+            snap_start=config.snap_start if snap_start is None else snap_start,
+            domain=config.domain is not None if domain is None else domain,
         )
     except (BadPrices, BadAssumption) as error:
         raise BadParameter(str(error)) from error

@@ -131,7 +131,7 @@ CHOICES: Sequence[tuple[str, str, Sequence[str]]] = (
     ("alarms", "ten are free", ("alarms",)),
     ("metrics of our own", "ten are free", ("custom_metrics",)),
     ("traces", "a sampling rule in X-Ray, or no tracing", ("traces",)),
-    ("looks at images", "CloudFront before the bucket: 1 TB is free", ("data_out",)),
+    ("looks at images", "a domain: 1 TB of CloudFront's is free", ("data_out",)),
     (
         "images kept for a year",
         "an expiry in the bucket's lifecycle",
@@ -221,7 +221,7 @@ def facts(offer: Offer, bills: Sequence[Bill]) -> dict[str, Any]:
         "stage": offer.config.stage,
         "model": offer.model,
         "snap_start": offer.snap_start,
-        "hosted": offer.hosted,
+        "domain": offer.domain,
         "vnd_per_usd": offer.vnd_per_usd,
         "usd_earned_per_image": offer.earned,
         "break_even_images": {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.config import PROD, Config
+from common.config import Config
 from common.models.catalogue import find
 from ops.bill import Bill, Plan, bill
 from ops.margin import break_even, usd_per_image
@@ -12,11 +12,6 @@ from ops.prices import Prices
 from ops.usage import Usage
 
 DAYS_A_MONTH = 30
-
-
-def keeps_snapshots(config: Config) -> bool:
-    """Whether the stage's functions start from snapshots."""
-    return config.stage == PROD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +23,7 @@ class Offer:
     prices: Prices
     vnd_per_usd: float
     snap_start: bool
-    hosted: bool
+    domain: bool
 
     @property
     def model(self) -> str:
@@ -52,7 +47,7 @@ class Offer:
             model_seconds=self.usage.assumptions.model_seconds or self.config.routes[0].p95_seconds,
             log_months=self.config.log_retention_days / DAYS_A_MONTH,
             snap_start=self.snap_start,
-            hosted=self.hosted,
+            domain=self.domain,
         )
         return bill(plan, self.usage, self.prices)
 

@@ -106,7 +106,6 @@ def start_emulator(
         "LOG_LEVEL": "INFO",
         "MINISTACK_COGNITO_PRETOKEN_STRICT": "1",
         "MINISTACK_REGION": HOME_REGION,
-        "POWERTOOLS_TRACE_DISABLED": "true",
         "SFTP_ENABLED": "0",
         "TMPDIR": str(places.scratch),
     }

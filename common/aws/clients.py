@@ -1,16 +1,23 @@
-"""boto3 clients with explicit regions, timeouts and retries; nothing relies on a default.
+"""botocore clients with explicit regions, timeouts and retries; nothing relies on a default.
 
-`AWS_ENDPOINT_URL` and its service-specific forms, which boto3 reads itself, point them elsewhere.
+They are what `boto3.client` makes, without boto3 around them, which is slow to import.
+`AWS_ENDPOINT_URL` and its service-specific forms, which botocore reads itself, lead elsewhere.
 """
 
 from __future__ import annotations
 
+import io
 import os
+from collections.abc import Mapping
 from functools import cache, partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
-import boto3
+from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+from botocore.compat import HTTPHeaders
 from botocore.config import Config
+from botocore.session import Session
+from urllib3 import HTTPResponse
 
 from common.metrics import STORES
 from common.observability import count_throttle
@@ -48,11 +55,23 @@ THROTTLE_CODES = frozenset(
 """How DynamoDB, SQS, S3 and Parameter Store say that we ask too much."""
 
 
+REHEARSED: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "dynamodb": ("list_tables", {}),
+    "sqs": ("list_queues", {}),
+    "ssm": ("describe_parameters", {}),
+    "apigatewaymanagementapi": ("get_connection", {"ConnectionId": "none"}),
+}
+"""By service, a call that takes little to make, and whose answer may be empty."""
+
+_made: list[Any] = []
+"""Every client of this process."""
+
+
 @cache
-def _session() -> boto3.session.Session:
-    session = boto3.session.Session()
+def _session() -> Session:
+    session = Session()
     for store in STORES:
-        session.events.register(f"response-received.{store}", partial(_look_for_throttle, store))
+        session.register(f"response-received.{store}", partial(_look_for_throttle, store))
     return session
 
 
@@ -62,6 +81,36 @@ def _look_for_throttle(store: str, parsed_response: Any = None, **_request: Any)
     reasons = [answer.get("Error", {}), *answer.get("CancellationReasons", ())]
     if any(reason.get("Code") in THROTTLE_CODES for reason in reasons):
         count_throttle(store)
+
+
+def _make(service: str, region: str, config: Config, **settings: Any) -> Any:
+    """A client, of no type that says which operations it has."""
+    client = _session().create_client(service, region_name=region, config=config, **settings)
+    _made.append(client)
+    return client
+
+
+def rehearse() -> None:
+    """Have each client make a call that is answered here: all but the sending is then loaded."""
+    for client in _made:
+        service = client.meta.service_model.service_name
+        if service not in REHEARSED:
+            continue
+        operation, arguments = REHEARSED[service]
+        client.meta.events.register_first("before-send", _answer_nothing)
+        getattr(client, operation)(**arguments)
+        client.meta.events.unregister("before-send", _answer_nothing)
+
+
+def hang_up() -> None:
+    """Close all connections; the next call opens one anew."""
+    for client in _made:
+        client.close()
+
+
+def _answer_nothing(request: AWSPreparedRequest, **_rest: Any) -> AWSResponse:
+    content = HTTPResponse(io.BytesIO(b"{}"), preload_content=False)
+    return AWSResponse(request.url, HTTPStatus.OK, HTTPHeaders(), content)
 
 
 def _config(read_seconds: int = READ_SECONDS) -> Config:
@@ -77,19 +126,22 @@ def _config(read_seconds: int = READ_SECONDS) -> Config:
 @cache
 def dynamodb(region: str) -> DynamoDBClient:
     """DynamoDB: 2 s to connect, 5 s to answer, 3 tries."""
-    return _session().client("dynamodb", region_name=region, config=_config())
+    client: DynamoDBClient = _make("dynamodb", region, _config())
+    return client
 
 
 @cache
 def sqs(region: str) -> SQSClient:
     """SQS, with the same limits."""
-    return _session().client("sqs", region_name=region, config=_config())
+    client: SQSClient = _make("sqs", region, _config())
+    return client
 
 
 @cache
 def ssm(region: str) -> SSMClient:
     """Parameter Store, with the same limits."""
-    return _session().client("ssm", region_name=region, config=_config())
+    client: SSMClient = _make("ssm", region, _config())
+    return client
 
 
 @cache
@@ -102,18 +154,17 @@ def sockets(region: str, *, api_id: str, stage: str) -> ApiGatewayManagementApiC
     endpoint = (
         f"{elsewhere}/{api_id}" if elsewhere else f"https://{api_id}.execute-api.{region}.{DOMAIN}"
     )
-    return _session().client(
-        "apigatewaymanagementapi",
-        region_name=region,
-        endpoint_url=f"{endpoint}/{stage}",
-        config=Config(
-            connect_timeout=PUSH_SECONDS,
-            read_timeout=PUSH_SECONDS,
-            retries={"mode": "standard", "total_max_attempts": 1},
-            max_pool_connections=PUSHES_AT_ONCE,
-            tcp_keepalive=True,
-        ),
+    config = Config(
+        connect_timeout=PUSH_SECONDS,
+        read_timeout=PUSH_SECONDS,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        max_pool_connections=PUSHES_AT_ONCE,
+        tcp_keepalive=True,
     )
+    client: ApiGatewayManagementApiClient = _make(
+        "apigatewaymanagementapi", region, config, endpoint_url=f"{endpoint}/{stage}"
+    )
+    return client
 
 
 @cache
@@ -129,19 +180,18 @@ def s3(region: str) -> S3Client:
             s3={"addressing_style": "path", "us_east_1_regional_endpoint": "regional"},
         )
     )
-    return _session().client("s3", region_name=region, config=config)
+    client: S3Client = _make("s3", region, config)
+    return client
 
 
 @cache
 def bedrock_runtime(region: str, read_seconds: int) -> BedrockRuntimeClient:
     """Bedrock, tried once: a repeat after a read timeout would pay for the image again."""
-    return _session().client(
-        "bedrock-runtime",
-        region_name=region,
-        config=Config(
-            connect_timeout=MODEL_CONNECT_SECONDS,
-            read_timeout=read_seconds,
-            retries={"mode": "standard", "total_max_attempts": 1},
-            tcp_keepalive=True,
-        ),
+    config = Config(
+        connect_timeout=MODEL_CONNECT_SECONDS,
+        read_timeout=read_seconds,
+        retries={"mode": "standard", "total_max_attempts": 1},
+        tcp_keepalive=True,
     )
+    client: BedrockRuntimeClient = _make("bedrock-runtime", region, config)
+    return client

@@ -50,6 +50,11 @@ class CloudFrontLinks:
         )
         return f"{link}&Hash-Algorithm={HASH_ALGORITHM}"
 
+    def prepare(self) -> None:
+        """Load all that signing takes, but for the key: no snapshot of a process shall hold it."""
+        import cryptography.hazmat.primitives.asymmetric.padding  # noqa: PLC0415
+        import cryptography.hazmat.primitives.serialization  # noqa: F401, PLC0415
+
     def _sign(self, policy: bytes) -> bytes:
         # Only who signs pays for the import.
         from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15  # noqa: PLC0415

@@ -9,14 +9,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from boto3.dynamodb.types import TypeDeserializer, TypeSerializer
-
+from common.aws.attribute_values import plain, typed
 from common.credits import Balance, EntryKind, LedgerEntry
 from common.jobs import Image, ImageRequest, Job, JobError, JobStatus
 from common.ports import User
-
-type_serializer = TypeSerializer()
-type_deserializer = TypeDeserializer()
 
 Item = dict[str, Any]
 """An item as DynamoDB's client takes and gives it: attribute name to typed value."""
@@ -24,16 +20,12 @@ Item = dict[str, Any]
 
 def to_item(values: Mapping[str, Any]) -> Item:
     """Plain values to an item, without those that are None."""
-    return {
-        name: type_serializer.serialize(value)
-        for name, value in values.items()
-        if value is not None
-    }
+    return {name: typed(value) for name, value in values.items() if value is not None}
 
 
 def from_item(item: Mapping[str, Any]) -> dict[str, Any]:
     """An item to plain values; numbers are Decimal."""
-    return {name: type_deserializer.deserialize(value) for name, value in item.items()}
+    return {name: plain(value) for name, value in item.items()}
 
 
 def time_text(moment: datetime) -> str:

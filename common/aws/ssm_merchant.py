@@ -7,11 +7,11 @@ environment variable, template, log or error.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from aws_lambda_powertools.utilities.parameters import SSMProvider
-from aws_lambda_powertools.utilities.parameters.exceptions import GetParameterError
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 from pydantic import ValidationError
 
 from common.aws.errors import error_code
@@ -28,9 +28,13 @@ KEPT_SECONDS = 300
 class SsmMerchant:
     """Reads the account, at most once in `KEPT_SECONDS`."""
 
-    def __init__(self, client: SSMClient, *, parameter: str) -> None:
-        self._provider = SSMProvider(boto3_client=client)
+    def __init__(
+        self, client: SSMClient, *, parameter: str, clock: Callable[[], float] = time.time
+    ) -> None:
+        self._client = client
         self._parameter = parameter
+        self._clock = clock
+        self._kept: tuple[float, str] | None = None
 
     def __call__(self) -> Merchant:
         """Read, decrypt and check it.
@@ -38,16 +42,21 @@ class SsmMerchant:
         Raises Conflict while there is none, ServiceFailed when it cannot be read, ValueError, which
         names the fields but no values, when it is not what it should be.
         """
+        now = self._clock()
+        if self._kept is None or now - self._kept[0] > KEPT_SECONDS:
+            self._kept = now, self._read()
+        return read_account(self._kept[1], source=self._parameter)
+
+    def _read(self) -> str:
         try:
-            text = self._provider.get(self._parameter, max_age=KEPT_SECONDS, decrypt=True)
-        except GetParameterError as error:
-            cause = error.__context__
-            if isinstance(cause, ClientError) and error_code(cause) == "ParameterNotFound":
+            answer = self._client.get_parameter(Name=self._parameter, WithDecryption=True)
+        except (ClientError, BotoCoreError) as error:
+            if isinstance(error, ClientError) and error_code(error) == "ParameterNotFound":
                 raise Conflict(
                     "Nothing can be paid for here yet.", code="payments_not_set_up"
                 ) from None
             raise ServiceFailed("The merchant's account could not be read.") from error
-        return read_account(str(text), source=self._parameter)
+        return answer["Parameter"]["Value"]
 
 
 def read_account(text: str, *, source: str) -> Merchant:

@@ -5,25 +5,26 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
-
-from common import http, wiring
+from common import http
 from common.api import me_view
 from common.api_money import EntryList, entry_view
 from common.errors import InvalidRequest, Unauthenticated
 from common.observability import logger, observed
+from common.resolver import Response
+from common.wiring.accounts import services
+from common.wiring.snap_start import starts_from_snapshot
 from functions.accounts.ensure_user import ensure_user
 from functions.accounts.read_ledger import Place, read_ledger
 
 PAGE_DEFAULT = 50
 PAGE_MAX = 200
 
-services = wiring.accounts_services
 app = http.resolver()
+starts_from_snapshot(services)
 
 
 @app.get("/me")
-def get_me() -> Response[str]:
+def get_me() -> Response:
     """The user who asks, and what they have."""
     user = services().users.get(http.user_id(app.current_event))
     if user is None:
@@ -32,7 +33,7 @@ def get_me() -> Response[str]:
 
 
 @app.get("/me/ledger")
-def get_ledger() -> Response[str]:
+def get_ledger() -> Response:
     """Every move of the user's credits, newest first."""
     event = app.current_event
     given = services()
@@ -87,8 +88,8 @@ def sign_in(event: dict[str, Any]) -> dict[str, Any]:
 
 
 @observed
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Lambda's entry point, for both."""
     if "triggerSource" in event:
         return sign_in(event)
-    return app.resolve(event, context)
+    return app.resolve(event)

@@ -6,26 +6,27 @@ import json
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
-
-from common import http, wiring
+from common import http
 from common.api_feed import TicketView
 from common.errors import ServiceFailed, Unauthenticated
 from common.feed import HAND_OVER_SECONDS, KEEP_ALIVE_SECONDS
 from common.metrics import SOCKETS_OPENED
 from common.observability import count, logger, observed
+from common.resolver import Response
+from common.wiring.feed import services
+from common.wiring.snap_start import starts_from_snapshot
 from functions.feed.open_socket import give_ticket, open_socket
 from functions.feed.refresh import refresh
 
 MESSAGE_CHARS_MAX = 1024
 """No message that a client may send is longer."""
 
-services = wiring.feed_services
 app = http.resolver()
+starts_from_snapshot(services)
 
 
 @app.post("/feed/tickets")
-def post_ticket() -> Response[str]:
+def post_ticket() -> Response:
     """A ticket for the signed-in user: 201."""
     given = services()
     secret = given.new_secret()
@@ -42,10 +43,10 @@ def post_ticket() -> Response[str]:
 
 
 @observed
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Lambda's entry point, for both APIs."""
     if "connectionId" not in event["requestContext"]:
-        return app.resolve(event, context)
+        return app.resolve(event)
     return {"statusCode": _socket_event(event)}
 
 

@@ -8,9 +8,7 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlencode
 
-from aws_lambda_powertools.event_handler import Response
-
-from common import http, wiring
+from common import http
 from common.api_money import (
     PackageList,
     PaymentList,
@@ -23,8 +21,11 @@ from common.errors import BadSignature, Conflict, NotFound
 from common.metrics import PAYMENTS_BEGUN
 from common.observability import count, logger, observed
 from common.payments import Payment
+from common.resolver import Response
 from common.vnpay import Purchase, pay_url, read_notification
 from common.vnpay_codes import RSP_MESSAGES, Outcome
+from common.wiring.payments import services
+from common.wiring.snap_start import starts_from_snapshot
 from functions.payments.book_notification import book_notification
 from functions.payments.return_page import HEADERS, return_page
 from functions.payments.start_payment import start_payment
@@ -32,12 +33,12 @@ from functions.payments.start_payment import start_payment
 PAGE_DEFAULT = 20
 PAGE_MAX = 50
 
-services = wiring.payments_services
 app = http.resolver()
+starts_from_snapshot(services)
 
 
 @app.post("/payments")
-def post_payment() -> Response[str]:
+def post_payment() -> Response:
     """Begin a payment: 201, with where to pay."""
     given = services()
     event = app.current_event
@@ -58,7 +59,7 @@ def post_payment() -> Response[str]:
 
 
 @app.get("/payments/<txn_ref>")
-def get_payment(txn_ref: str) -> Response[str]:
+def get_payment(txn_ref: str) -> Response:
     """One payment of the user's."""
     user_id = http.user_id(app.current_event)
     payment = services().payments.get(http.txn_ref(txn_ref))
@@ -68,7 +69,7 @@ def get_payment(txn_ref: str) -> Response[str]:
 
 
 @app.get("/payments")
-def get_payments() -> Response[str]:
+def get_payments() -> Response:
     """The user's payments, newest first."""
     event = app.current_event
     page = services().payments.page(
@@ -83,7 +84,7 @@ def get_payments() -> Response[str]:
 
 
 @app.get("/packages")
-def get_packages() -> Response[str]:
+def get_packages() -> Response:
     """What can be bought."""
     packages = services().settings.packages
     views = [package_view(package) for package in packages]
@@ -91,13 +92,13 @@ def get_packages() -> Response[str]:
 
 
 @app.get("/payments/vnpay/ipn")
-def get_ipn() -> Response[str]:
+def get_ipn() -> Response:
     """VNPAY's word on a payment: always 200, with the RspCode that it goes by."""
     event = app.current_event
     given = services()
     code = book_notification(
         event.raw_query_string,
-        source_ip=event.request_context.http.source_ip,
+        source_ip=event.source_ip,
         payments=given.payments,
         merchant=given.merchant,
         now=given.now,
@@ -111,7 +112,7 @@ def get_ipn() -> Response[str]:
 
 
 @app.get("/payments/vnpay/return")
-def get_return() -> Response[str]:
+def get_return() -> Response:
     """Where VNPAY sends the customer back to; it shows, and books nothing."""
     given = services()
     try:
@@ -129,13 +130,18 @@ def get_return() -> Response[str]:
 
 
 @observed
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Lambda's entry point."""
-    return app.resolve(event, context)
+    return app.resolve(event)
 
 
-def _answer(status: HTTPStatus, payment: Payment) -> Response[str]:
-    return http.payment_answer(status, _view(payment))
+def _answer(status: HTTPStatus, payment: Payment) -> Response:
+    """A payment, with Retry-After while something is expected of it."""
+    view = _view(payment)
+    headers = {"Location": view.urls.self}
+    if not view.terminal:
+        headers["Retry-After"] = str(http.RETRY_AFTER_SECONDS)
+    return http.answer(status, view, headers)
 
 
 def _view(payment: Payment) -> PaymentView:

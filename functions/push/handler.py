@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from common import wiring
 from common.observability import logger, observed
+from common.wiring.push import services
 from functions.push.push_changes import push_changes
-
-services = wiring.push_services
 
 
 @observed

@@ -5,28 +5,28 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
-
-from common import http, wiring
+from common import http
 from common.api import Health, JobList, ModelList, model_view
 from common.errors import InvalidRequest, NotFound
 from common.jobs import JobStatus
 from common.long_polling import wait_for_end
 from common.metrics import JOBS_CANCELED
-from common.models.catalogue import find
 from common.observability import count, logger, observed
+from common.resolver import Response
+from common.wiring.snap_start import starts_from_snapshot
+from common.wiring.status import services
 from functions.status.cancel_job import cancel_job
 
 PAGE_DEFAULT = 20
 PAGE_MAX = 50
 """With the longest prompts about 4 MB; Lambda answers with 6 at most."""
 
-services = wiring.status_services
 app = http.resolver()
+starts_from_snapshot(services)
 
 
 @app.get("/jobs/<job_id>")
-def get_job(job_id: str) -> Response[str]:
+def get_job(job_id: str) -> Response:
     """One job of the user's, or 304 while it is as it was; `Prefer: wait=N` waits for its end."""
     event, given = app.current_event, services()
     asked_at = given.now()
@@ -48,7 +48,7 @@ def get_job(job_id: str) -> Response[str]:
 
 
 @app.get("/jobs")
-def get_jobs() -> Response[str]:
+def get_jobs() -> Response:
     """The user's jobs, newest first."""
     event = app.current_event
     user_id = http.user_id(event)
@@ -65,7 +65,7 @@ def get_jobs() -> Response[str]:
 
 
 @app.delete("/jobs/<job_id>")
-def delete_job(job_id: str) -> Response[str]:
+def delete_job(job_id: str) -> Response:
     """Cancel a job that no worker has had yet."""
     user_id = http.user_id(app.current_event)
     given = services()
@@ -76,8 +76,10 @@ def delete_job(job_id: str) -> Response[str]:
 
 
 @app.get("/models")
-def get_models() -> Response[str]:
+def get_models() -> Response:
     """What can be generated here."""
+    from common.models.catalogue import find  # noqa: PLC0415  # a look at a job needs no price list
+
     served = dict.fromkeys(route.model for route in services().settings.routes)
     specs = [spec for spec in map(find, served) if spec is not None]
     views = [model_view(spec, default=place == 0) for place, spec in enumerate(specs)]
@@ -85,13 +87,13 @@ def get_models() -> Response[str]:
 
 
 @app.get("/health")
-def get_health() -> Response[str]:
+def get_health() -> Response:
     """Whether the service answers at all."""
     return http.answer(HTTPStatus.OK, Health())
 
 
 @app.get("/openapi.json")
-def get_openapi() -> Response[str]:
+def get_openapi() -> Response:
     """The API's description."""
     from common.openapi import document  # noqa: PLC0415  # seldom asked for, slow to import
 
@@ -99,7 +101,7 @@ def get_openapi() -> Response[str]:
 
 
 @app.get("/docs")
-def get_docs() -> Response[str]:
+def get_docs() -> Response:
     """The API's description as a page."""
     from common.openapi import page  # noqa: PLC0415  # seldom asked for, slow to import
 
@@ -107,9 +109,9 @@ def get_docs() -> Response[str]:
 
 
 @observed
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Lambda's entry point."""
-    return app.resolve(event, context)
+    return app.resolve(event)
 
 
 def _status(text: str | None) -> JobStatus | None:

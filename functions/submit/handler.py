@@ -5,21 +5,22 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from aws_lambda_powertools.event_handler import Response
-
-from common import http, wiring
+from common import http
 from common.api import SubmitRequest
 from common.long_polling import wait_for_end
 from common.metrics import JOBS_SUBMITTED
 from common.observability import about, count, logger, observed
+from common.resolver import Response
+from common.wiring.snap_start import starts_from_snapshot
+from common.wiring.submit import services
 from functions.submit.submit_job import submit_job
 
-services = wiring.submit_services
 app = http.resolver()
+starts_from_snapshot(services)
 
 
 @app.post("/jobs")
-def post_job() -> Response[str]:
+def post_job() -> Response:
     """Submit a job: 202, with where to look for it and when."""
     given = services()
     event, asked_at = app.current_event, given.now()
@@ -46,6 +47,6 @@ def post_job() -> Response[str]:
 
 
 @observed
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
     """Lambda's entry point."""
-    return app.resolve(event, context)
+    return app.resolve(event)

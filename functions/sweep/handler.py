@@ -6,13 +6,11 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
-from common import wiring
 from common.observability import logger, observed
+from common.wiring.sweep import services
 from functions.sweep.heal_payments import heal_payments
 from functions.sweep.mend_jobs import mend_jobs
 from functions.sweep.watch_models import watch_models
-
-services = wiring.sweep_services
 
 
 @observed

@@ -13,13 +13,11 @@ from aws_lambda_powertools.utilities.batch import (
 )
 from aws_lambda_powertools.utilities.data_classes.sqs_event import SQSRecord
 
-from common import wiring
 from common.errors import ServiceFailed
 from common.metrics import UNEXPECTED_ERRORS
 from common.observability import about, count, logger, observed
+from common.wiring.worker import services
 from functions.worker.generate_image import Again, Delivery, generate_image
-
-services = wiring.worker_services
 
 
 class DeliveryFailed(Exception):

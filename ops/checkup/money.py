@@ -37,7 +37,7 @@ def look_at_merchant(ssm: SSMClient, config: Config) -> Iterator[Finding]:
     try:
         SsmMerchant(ssm, parameter=name)()
     except ImagifyError as error:
-        cause = error.__cause__.__context__ if error.__cause__ else None
+        cause = error.__cause__
         if isinstance(cause, ClientError) and denied(cause):
             may = "allow ssm:GetParameter, and kms:Decrypt if it has a key of its own"
             yield unknown(MERCHANT, f"{name} is there; you may not decrypt it.", may)

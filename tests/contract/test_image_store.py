@@ -2,19 +2,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 from urllib.error import HTTPError
 from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
-from common.aws.s3_images import S3ImageStore
+from common.aws.s3_images import S3ImageSigner, S3ImageStore
 from common.jobs import Image
 from common.models.spec import Size
 from common.ports import ImageSigner, ImageStore
 from tests.contract.backends import BUCKET, EMULATOR, Aws, at_once, on_threads
 from tests.fakes import MemoryImages
 from tests.fakes_model import png
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
 
 CONTENT = png(Size(4, 2))
 Fresh = Callable[[str], str]
@@ -94,3 +97,23 @@ def test_a_url_shows_the_image_to_whoever_has_it_and_nobody_else(
     tampered = url.replace("X-Amz-Signature=", "X-Amz-Signature=0")
     with pytest.raises(HTTPError, match="403"):
         browser.open(tampered, timeout=5)
+
+
+def test_who_only_signs_makes_the_stores_urls_and_no_client_before_the_first(
+    backend: Aws | None, fresh: Fresh
+) -> None:
+    if backend is None:
+        pytest.skip("memory has no client")
+    made = []
+
+    def client() -> S3Client:
+        made.append(backend.s3)
+        return backend.s3
+
+    key = a_key(fresh)
+    S3ImageStore(backend.s3, bucket=BUCKET).put(key, CONTENT, width=4, height=2)
+    signer = S3ImageSigner(client, bucket=BUCKET)
+    assert made == []
+    url = signer.url(key, expires_seconds=60)
+    assert f"/{BUCKET}/{key}?" in url
+    assert made == [backend.s3]

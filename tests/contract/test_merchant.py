@@ -8,7 +8,6 @@ import socket
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import datetime, timedelta, tzinfo
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +21,7 @@ from common.aws.ssm_merchant import KEPT_SECONDS, SsmMerchant
 from common.errors import Conflict, Rejected, ServiceFailed, Transient
 from common.vnpay import Merchant
 from tests.contract.backends import EMULATOR, MOTO, REGION
+from tests.fakes import ManualClock
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
@@ -125,39 +125,20 @@ def test_the_account_is_read_once_in_five_minutes(
     ssm: SSMClient,
     name: str,
     reads: list[dict[str, Any]],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("POWERTOOLS_PARAMETERS_MAX_AGE", "0")
-    pass_ = _clock(monkeypatch)
+    clock = ManualClock()
     store(ssm, name, ACCOUNT)
-    merchant = SsmMerchant(ssm, parameter=name)
+    merchant = SsmMerchant(ssm, parameter=name, clock=lambda: clock().timestamp())
     first = merchant()
     store(ssm, name, ACCOUNT | {"tmn_code": "LEAKED02"})
-    pass_(KEPT_SECONDS - 1)
+    clock.advance(KEPT_SECONDS - 1)
     assert merchant() == first
     assert len(reads) == 1
-    pass_(2)
+    clock.advance(2)
     assert merchant().tmn_code == "LEAKED02"
     assert merchant().tmn_code == "LEAKED02"
     assert len(reads) == 2
     assert KEPT_SECONDS == 300
-
-
-def _clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Make the cache's clock stand still but for what is added."""
-    now = datetime(2026, 11, 1, 12)  # noqa: DTZ001 - the cache tells the time like this
-
-    class Clock(datetime):
-        @classmethod
-        def now(cls, tz: tzinfo | None = None) -> Any:  # noqa: ARG003 - as it is called
-            return now
-
-    def pass_(seconds: float) -> None:
-        nonlocal now
-        now += timedelta(seconds=seconds)
-
-    monkeypatch.setattr("aws_lambda_powertools.utilities.parameters.base.datetime", Clock)
-    return pass_
 
 
 def test_while_there_is_no_account_nothing_can_be_paid_for(ssm: SSMClient, name: str) -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from common import wiring
 from common.payments import Payment
+from common.wiring import payments as payments_wiring
+from common.wiring import sweep as sweep_wiring
 from functions.payments import handler as payments
 from functions.sweep import handler as sweep
 from tests.fakes_money import FakeGateway
@@ -24,7 +25,7 @@ from tests.vnpay_signed import signed_query
 def payment(user_id: str, calls: list[str]) -> Payment:
     """A payment that was begun."""
     begun = json.loads(call("post_payments", user_id)["body"])
-    found = wiring.payments_services().payments.get(begun["txn_ref"])
+    found = payments_wiring.services().payments.get(begun["txn_ref"])
     assert found is not None
     calls.clear()
     return found
@@ -106,7 +107,7 @@ def test_the_ledger_is_three_calls(calls: list[str], payment: Payment) -> None:
 def test_a_sweep_is_six_calls_and_four_for_each_payment_with_news(
     calls: list[str], payment: Payment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    wired = replace(wiring.sweep_services(), gateway=FakeGateway())
+    wired = replace(sweep_wiring.services(), gateway=FakeGateway())
     monkeypatch.setattr(sweep, "services", lambda: wired)
     context = Context(seconds_left=55)
     assert sweep.handler(event("sweep"), context)["payments_asked"] == 0

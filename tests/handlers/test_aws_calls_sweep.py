@@ -10,10 +10,12 @@ from datetime import timedelta
 import pytest
 
 from common import jobs as lifecycle
-from common import wiring
 from common.jobs import LOOK_SECONDS, Job, JobError, JobStatus, image_key
 from common.services import SweepServices
 from common.wall_clock import utc_now
+from common.wiring import submit as submit_wiring
+from common.wiring import sweep as sweep_wiring
+from common.wiring import worker as worker_wiring
 from functions.sweep import handler as sweep
 from tests.handlers.calls import Context, event
 from tests.handlers.wired import call
@@ -35,7 +37,7 @@ WEEK = timedelta(days=7)
 def job(user_id: str, calls: list[str]) -> Job:
     """A job that was submitted."""
     job_id = json.loads(call("post_jobs", user_id)["body"])["job_id"]
-    submitted = wiring.submit_services().jobs.get(job_id)
+    submitted = submit_wiring.services().jobs.get(job_id)
     assert submitted is not None
     calls.clear()
     return submitted
@@ -46,7 +48,7 @@ def swept(
 ) -> Mapping[str, int]:
     """What the handler answers so much later; the calls before it are forgotten."""
     calls.clear()
-    wired: SweepServices = replace(wiring.sweep_services(), now=lambda: utc_now() + after)
+    wired: SweepServices = replace(sweep_wiring.services(), now=lambda: utc_now() + after)
     monkeypatch.setattr(sweep, "services", lambda: wired)
     answer: Mapping[str, int] = sweep.handler(event("sweep"), Context(seconds_left=55))
     return answer
@@ -57,7 +59,7 @@ def claimed(job: Job) -> Job:
     taken = lifecycle.claim(
         job, lease_id="lease", sent_at=utc_now(), now=utc_now(), lease_seconds=LEASE_SECONDS
     )
-    wiring.worker_services().jobs.save(taken)
+    worker_wiring.services().jobs.save(taken)
     return taken
 
 
@@ -68,13 +70,13 @@ def stalled(job: Job) -> Job:
         message_id="message",
         now=utc_now(),
     )
-    wiring.worker_services().jobs.save(aside)
+    worker_wiring.services().jobs.save(aside)
     return aside
 
 
 def stored(job: Job) -> Job:
     """The job as the sweep left it."""
-    found = wiring.sweep_services().jobs.get(job.job_id)
+    found = sweep_wiring.services().jobs.get(job.job_id)
     assert found is not None
     return found
 
@@ -121,7 +123,7 @@ def test_a_stalled_job_whose_image_is_stored_is_redriven_in_six_calls_more(
     calls: list[str], job: Job, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stalled(job)
-    wiring.worker_services().images.put(image_key(job), b"an image", width=1, height=1)
+    worker_wiring.services().images.put(image_key(job), b"an image", width=1, height=1)
     assert swept(monkeypatch, calls, after=WEEK)["given_up"] == 1
     each = ["GetItem", "GetItem", "HeadObject", "GetItem", "TransactWriteItems", "SendMessage"]
     assert calls == [*MODELS_CALLS, *JOBS_CALLS[:3], *each, JOBS_CALLS[3], "Query"]

@@ -127,9 +127,9 @@ def test_every_schema_is_used(described: dict[str, Any]) -> None:
 def handled() -> set[tuple[str, str]]:
     """Each method and path of the resolvers."""
     return {
-        (route.method.lower(), re.sub(r"<(\w+)>", r"{\1}", route.path))
+        (method.lower(), re.sub(r"<(\w+)>", r"{\1}", path))
         for app in (submit.app, status.app, accounts.app, payments.app, feed.app)
-        for route in (*app._static_routes, *app._dynamic_routes)
+        for method, path in app.served()
     }
 
 

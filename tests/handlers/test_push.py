@@ -15,7 +15,7 @@ from common.aws.streams import changes
 from common.changes import BalanceChanged, JobChanged
 from common.feed import Socket
 from common.jobs import JobStatus
-from common.wiring import together
+from common.wiring.push import together
 from functions.push.handler import handler
 from tests.handlers.calls import Context, event
 from tests.handlers.test_vnpay_calls import counted

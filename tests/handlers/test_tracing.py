@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
-from typing import Any
 
 import pytest
 
-from common import observability
 from common.observability import about
 from functions.sweep.handler import handler as sweep
 from sandbox.places import REPOSITORY
@@ -22,7 +20,6 @@ from tests.world import World
 ROOT = "1-6926a3f0-0123456789abcdef01234567"
 FUNCTIONS_OWN = "0123456789abcdef"
 IN_LAMBDA = """
-import common.observability
 from common.aws import clients
 from common.aws.sqs_queue import SqsJobQueue
 
@@ -36,15 +33,14 @@ SqsJobQueue(client, queue_url="https://sqs.test/1/jobs").send("job_1", "usr_1", 
 """What a function does in Lambda, up to the bytes that would go to SQS."""
 
 
-def test_a_message_is_sent_with_the_trace_of_its_sender(tmp_path: Path) -> None:
+def test_a_message_is_sent_with_the_trace_of_its_sender() -> None:
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": str(REPOSITORY),
-        "LAMBDA_TASK_ROOT": str(tmp_path),
+        "AWS_LAMBDA_FUNCTION_NAME": "submit",
         "_X_AMZN_TRACE_ID": f"Root={ROOT};Parent={FUNCTIONS_OWN};Sampled=1",
         "POWERTOOLS_SERVICE_NAME": "submit",
         "POWERTOOLS_METRICS_NAMESPACE": "Imagify",
-        "AWS_XRAY_DAEMON_ADDRESS": "127.0.0.1:1",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
     }
@@ -58,27 +54,23 @@ def test_a_message_is_sent_with_the_trace_of_its_sender(tmp_path: Path) -> None:
     )
     header = done.stderr.strip().splitlines()[-1]
     said = dict(part.split("=") for part in header.split(";"))
-    assert (said["Root"], said["Sampled"]) == (ROOT, "1")
-    assert said["Parent"] != FUNCTIONS_OWN, "it is the call's, so that the map shows the queue"
+    assert said == {"Root": ROOT, "Parent": FUNCTIONS_OWN, "Sampled": "1"}
 
 
-@pytest.fixture
-def annotated(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    """What is written on the trace of an invocation."""
-    found: dict[str, Any] = {}
-    monkeypatch.setattr(observability.tracer, "put_annotation", found.__setitem__)
-    return found
-
-
-def test_a_submits_trace_names_its_job_and_its_owner(api: Api, annotated: dict[str, Any]) -> None:
+def test_a_submits_lines_name_its_job_and_its_owner(api: Api, written: Callable[[], str]) -> None:
     job = api.call("post_jobs").json
-    assert annotated == {"job_id": job["job_id"], "user_id": "usr_ann"}
+    (line,) = [each for each in written().splitlines() if '"submitted"' in each]
+    assert {"job_id": job["job_id"], "user_id": "usr_ann"}.items() <= json.loads(line).items()
 
 
-def test_a_workers_trace_names_its_job(world: World, annotated: dict[str, Any]) -> None:
+def test_a_workers_lines_name_its_job_and_the_trace(
+    world: World, written: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", f"Root={ROOT};Parent={FUNCTIONS_OWN};Sampled=1")
     job = world.submitted()
     delivered(world.next_message())
-    assert annotated["job_id"] == job.job_id
+    (line,) = [each for each in written().splitlines() if '"succeeded"' in each]
+    assert {"job_id": job.job_id, "xray_trace_id": ROOT}.items() <= json.loads(line).items()
 
 
 @pytest.mark.usefixtures("world")

@@ -17,9 +17,13 @@ from uuid import uuid4
 import boto3
 import pytest
 
-from common import wiring
 from common.aws import clients
 from common.settings import WAITING_INDEX
+from common.wiring import payments as payments_wiring
+from common.wiring import push as push_wiring
+from common.wiring import status as status_wiring
+from common.wiring import submit as submit_wiring
+from common.wiring import sweep as sweep_wiring
 from functions.accounts import handler as accounts
 from functions.feed import handler as feed
 from functions.payments import handler as payments
@@ -66,11 +70,11 @@ class Counted:
         self.meter = meter
         self._written = written
         self._kept = meter.stored_bytes(*KEPT)
-        self.metrics: set[str] = set()
+        self.metrics: set[tuple[str, ...]] = set()
 
     def run(self, handler: Any, sent: Mapping[str, Any]) -> Any:
         """One invocation, in an environment that has read nothing yet."""
-        for services in (wiring.submit_services, wiring.status_services, wiring.push_services):
+        for services in (submit_wiring.services, status_wiring.services, push_wiring.services):
             services.cache_clear()
         answer = handler(dict(sent), Context(seconds_left=55))
         kind = "worker" if handler is worker.handler else "api"
@@ -101,7 +105,7 @@ class Counted:
         """What was taken since the last time."""
         kept = self.meter.stored_bytes(*KEPT)
         lines = [line for line in self._written().splitlines() if line]
-        self.metrics = {name for line in lines for name in metrics_in(line)}
+        self.metrics = {metric for line in lines for metric in metrics_in(line)}
         counts = Counts(
             **dict(self.meter.counts),
             log_bytes=sum(len(line.encode()) + LOG_EVENT_BYTES for line in lines),
@@ -114,10 +118,16 @@ class Counted:
         return counts
 
 
-def metrics_in(line: str) -> list[str]:
-    """The names of the metrics that a line of the log writes."""
-    told = json.loads(line).get("_aws", {}).get("CloudWatchMetrics", [])
-    return [each["Name"] for part in told for each in part["Metrics"]]
+def metrics_in(line: str) -> list[tuple[str, ...]]:
+    """The metrics that a line of the log writes, as they are paid for: name and dimensions."""
+    said = json.loads(line)
+    told = said.get("_aws", {}).get("CloudWatchMetrics", [])
+    return [
+        (each["Name"], *(f"{name}={said[name]}" for name in sorted(dimensions)))
+        for part in told
+        for dimensions in part["Dimensions"]
+        for each in part["Metrics"]
+    ]
 
 
 @pytest.fixture
@@ -131,7 +141,7 @@ def counted(
     work(counted, submit_one(counted, user_id))
     fill(looking, user_id)
     connect(counted, user_id)
-    gateway = replace(wiring.sweep_services(), gateway=FakeGateway())
+    gateway = replace(sweep_wiring.services(), gateway=FakeGateway())
     monkeypatch.setattr(sweep, "services", lambda: gateway)
     for client in (
         clients.dynamodb(REGION),
@@ -217,7 +227,7 @@ def look(counted: Counted, user_id: str) -> Counts:
 def purchase(counted: Counted, user_id: str) -> Counts:
     counted.run(payments.handler, event("get_packages"))
     txn_ref = counted.ask(payments.handler, "post_payments", user_id)["txn_ref"]
-    owed = wiring.payments_services().payments.get(txn_ref)
+    owed = payments_wiring.services().payments.get(txn_ref)
     assert owed is not None
     query = ipn(owed)
     for name in ("get_ipn", "get_return"):
@@ -260,7 +270,7 @@ def test_metrics_cost_in_the_hours_in_which_they_are_written(
     sweeping(counted, user_id)
     steady = counted.metrics
     assert len(steady) == standing.metrics_steady
-    busy = set()
+    busy: set[tuple[str, ...]] = set()
     for happens in (session, image, purchase):
         happens(counted, user_id)
         busy |= counted.metrics

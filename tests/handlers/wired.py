@@ -14,7 +14,6 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 from moto import mock_aws
 
-from common import wiring
 from common.aws import clients
 from common.models.spec import Size
 from common.pacing import Pacer
@@ -22,6 +21,14 @@ from common.routes import ROUTES
 from common.services import WorkerServices
 from common.settings import PACKAGES
 from common.sizing import TIMEOUTS
+from common.wiring import accounts as accounts_wiring
+from common.wiring import feed as feed_wiring
+from common.wiring import payments as payments_wiring
+from common.wiring import push as push_wiring
+from common.wiring import status as status_wiring
+from common.wiring import submit as submit_wiring
+from common.wiring import sweep as sweep_wiring
+from common.wiring import worker as worker_wiring
 from functions.accounts import handler as accounts
 from functions.feed import handler as feed
 from functions.payments import handler as payments
@@ -48,14 +55,14 @@ from tests.handlers.calls import Context, event
 from tests.world import CORE, SMALL
 
 WIRED = (
-    wiring.submit_services,
-    wiring.status_services,
-    wiring.accounts_services,
-    wiring.payments_services,
-    wiring.sweep_services,
-    wiring.worker_services,
-    wiring.feed_services,
-    wiring.push_services,
+    submit_wiring.services,
+    status_wiring.services,
+    accounts_wiring.services,
+    payments_wiring.services,
+    sweep_wiring.services,
+    worker_wiring.services,
+    feed_wiring.services,
+    push_wiring.services,
 )
 CLIENTS = (
     clients.dynamodb,
@@ -120,7 +127,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
         made[4].meta.events.register("before-send.bedrock-runtime.InvokeModel", _answering)
         for client in made:
             client.meta.events.register("before-call", _noting(called))
-        wired = wiring.worker_services()
+        wired = worker_wiring.services()
         monkeypatch.setattr(worker, "services", lambda: replace(wired, pacer=_punctual(wired)))
         yield called
         aws.close()

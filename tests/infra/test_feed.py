@@ -51,7 +51,7 @@ def test_whatever_happens_on_a_socket_reaches_the_feed(aws: Template) -> None:
     integrations = aws.of_type("AWS::ApiGatewayV2::Integration")
     for route in routes.values():
         integration = integrations[aws.text(route["Target"]).removeprefix("integrations/")]
-        assert "/functions/Feed/Feed.Arn/invocations" in aws.text(integration["IntegrationUri"])
+        assert "/functions/Feed/Feed/Live/invocations" in aws.text(integration["IntegrationUri"])
         assert integration["IntegrationType"] == "AWS_PROXY"
 
 
@@ -143,7 +143,7 @@ def test_no_other_function_is_fed_by_a_stream_or_by_the_sockets(aws: Template) -
         for each in aws.of_type("AWS::Lambda::Permission").values()
         if "Feed/" in aws.text(each["SourceArn"])
     }
-    assert callers == {("Feed/Feed.Arn", True)}
+    assert callers == {("Feed/Feed/Live", True)}
 
 
 def test_a_push_ends_before_its_news_is_old(aws: Template) -> None:

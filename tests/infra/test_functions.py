@@ -39,10 +39,11 @@ SETTINGS: dict[str, type[Settings]] = {
     "feed": FeedSettings,
     "push": PushSettings,
 }
-POWERTOOLS = {
+LIBRARIES = {
     "POWERTOOLS_SERVICE_NAME",
     "POWERTOOLS_METRICS_NAMESPACE",
     "POWERTOOLS_LOG_LEVEL",
+    "PYDANTIC_DISABLE_PLUGINS",
 }
 
 
@@ -51,8 +52,8 @@ def test_a_functions_variables_are_just_those_that_its_settings_read(
     aws: Template, name: str
 ) -> None:
     given = aws.environment(name)
-    assert set(given) - POWERTOOLS == set(SETTINGS[name].variables().values())
-    assert set(given) >= POWERTOOLS
+    assert set(given) - LIBRARIES == set(SETTINGS[name].variables().values())
+    assert set(given) >= LIBRARIES
     assert given["POWERTOOLS_SERVICE_NAME"] == name
     assert given["POWERTOOLS_METRICS_NAMESPACE"] == "Imagify-prod"
 

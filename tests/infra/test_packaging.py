@@ -8,8 +8,10 @@ import subprocess
 import sys
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import pytest
+from botocore.session import Session
 
 from infra import packaging
 from infra.packaging import Compiler, Package
@@ -28,11 +30,15 @@ sys.dont_write_bytecode = True
 for name in sys.argv[2:]:
     assert callable(importlib.import_module(f"functions.{name}.handler").handler), name
 import cryptography.hazmat.primitives.asymmetric.padding  # signs images' links, imported late
-import boto3
+import common.openapi
+assert common.openapi.document() and common.openapi.page()
+from botocore.session import Session
 for service in (  # what common.aws.clients makes
     "apigatewaymanagementapi", "bedrock-runtime", "dynamodb", "s3", "sqs", "ssm"
 ):
-    boto3.client(service, region_name="ap-southeast-1")
+    for region in ("ap-southeast-1", "us-west-2", "eu-west-1"):
+        client = Session().create_client(service, region_name=region)
+        print(service, region, client.meta.endpoint_url, client.meta.config.signature_version)
 outside = {
     module.__file__
     for module in list(sys.modules.values())
@@ -54,6 +60,20 @@ def unpacked(package: Package, tmp_path_factory: pytest.TempPathFactory) -> Path
     with zipfile.ZipFile(package.path) as archive:
         archive.extractall(folder)
     return folder
+
+
+def endpoints() -> list[str]:
+    """Where each client goes to, and how it signs, with all that botocore knows."""
+    session: Any = Session()
+    clients = (
+        (service, region, session.create_client(service, region_name=region))
+        for service in sorted(packaging.SERVICES)
+        for region in ("ap-southeast-1", "us-west-2", "eu-west-1")
+    )
+    return [
+        f"{service} {region} {client.meta.endpoint_url} {client.meta.config.signature_version}"
+        for service, region, client in clients
+    ]
 
 
 def test_the_synthesized_asset_is_the_package(aws: Template, package: Package) -> None:
@@ -88,13 +108,14 @@ def test_the_asset_imports_on_its_own_and_its_size_is_printed(
     lambda_env = {
         "AWS_REGION": "ap-southeast-1",
         "AWS_LAMBDA_FUNCTION_NAME": "any",
-        "LAMBDA_TASK_ROOT": str(alone),  # so tracing is on, and patches what it traces
+        "LAMBDA_TASK_ROOT": str(alone),
     }
     command = [sys.executable, "-I", "-S", "-W", "ignore", "-c", IMPORT_ALL, str(alone), *FUNCTIONS]
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, cwd=tmp_path, env=lambda_env
     )
     assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == endpoints()
     with capsys.disabled():
         print(  # noqa: T201 - the size is to be seen
             f"\nLambda package: {package.zipped_bytes / MIB:.1f} MiB zipped,"
@@ -125,7 +146,7 @@ def test_only_the_services_that_we_call_are_described(unpacked: Path) -> None:
 
 def test_the_package_holds_code_and_libraries_alone(unpacked: Path) -> None:
     names = {entry.name for entry in unpacked.iterdir()}
-    assert names >= {"common", "functions", "boto3", "pydantic", "aws_lambda_powertools"}
+    assert names >= {"common", "functions", "botocore", "pydantic", "aws_lambda_powertools"}
     assert not names & {"infra", "tests", "sandbox", "ops", "bin", "build"}
 
 

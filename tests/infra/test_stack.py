@@ -254,7 +254,7 @@ def test_routes_reach_their_function(aws: Template, route: str, function: str) -
     integration = aws.of_type("AWS::ApiGatewayV2::Integration")[
         target.removeprefix("integrations/")
     ]
-    assert aws.text(integration["IntegrationUri"]) == f"{function}.Arn"
+    assert aws.text(integration["IntegrationUri"]) == f"{function}/Live"
 
 
 def test_browsers_may_call_the_api_without_cookies(aws: Template, two_routes: Template) -> None:
@@ -290,7 +290,7 @@ def test_people_sign_in_by_a_verified_address_and_get_our_id(aws: Template) -> N
     assert pool["AutoVerifiedAttributes"] == ["email"]
     assert pool["DeletionProtection"] == "ACTIVE"
     trigger = aws.text(pool["LambdaConfig"]["PreTokenGeneration"])
-    assert trigger == "Functions/Accounts.Arn"
+    assert trigger == "Functions/Accounts/Live"
     assert pool["Policies"]["PasswordPolicy"]["MinimumLength"] >= 12
 
 
@@ -310,7 +310,7 @@ def test_only_api_and_cognito_may_start_functions_and_only_for_their_own(aws: Te
         source = aws.text(permission["SourceArn"])
         if permission["Principal"] == "cognito-idp.amazonaws.com":
             assert source == "Accounts/UserPool.Arn"
-            assert aws.text(permission["FunctionName"]) == "Functions/Accounts.Arn"
+            assert aws.text(permission["FunctionName"]) == "Functions/Accounts/Live"
         else:
             assert permission["Principal"] == "apigateway.amazonaws.com"
             assert re.search(r":(Api/Http|Feed/Sockets)/", source)

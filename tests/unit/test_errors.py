@@ -39,7 +39,7 @@ def test_every_error_has_an_http_answer(kind: type[ImagifyError]) -> None:
     answer = problem_for(error)
     assert answer.body is not None
     body = json.loads(answer.body)
-    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.content_type == "application/problem+json"
     assert body["status"] == answer.status_code
     assert body["title"] == HTTPStatus(answer.status_code).phrase
     if isinstance(error, Rejected):

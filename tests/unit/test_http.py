@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,14 +12,15 @@ from common.api import SubmitRequest, job_view
 from common.errors import InvalidRequest, NotFound, Rejected
 from common.http import idempotency_key, job_id, read_body, read_cursor, write_cursor
 from common.jobs import job_id_for
+from common.resolver import Event
 from tests.unit.test_jobs import JOBS
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 moments = st.datetimes(min_value=datetime(2020, 1, 1), max_value=datetime(2100, 1, 1))  # noqa: DTZ001
 
 
-def sent(body: str | None, **more: Any) -> APIGatewayProxyEventV2:
-    return APIGatewayProxyEventV2({"body": body, "headers": {}, **more})
+def sent(body: str | None, **more: Any) -> Event:
+    return Event({"body": body, "headers": {}, **more})
 
 
 @given(moments, st.text(), st.text())

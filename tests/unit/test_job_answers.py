@@ -8,7 +8,6 @@ from datetime import timedelta
 from http import HTTPStatus
 
 import pytest
-from aws_lambda_powertools.utilities.data_classes import APIGatewayProxyEventV2
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +16,7 @@ from common.http import RETRY_AFTER_SECONDS_MAX, job_answer, wait_preferred
 from common.jobs import JobStatus
 from common.long_polling import WAIT_SECONDS_MAX
 from common.outlook import InLine, Outlook, Underway
+from common.resolver import Event
 from tests.unit.test_jobs import JOBS, NOW
 
 PREFERENCES = {
@@ -52,8 +52,8 @@ PREFERENCES = {
 }
 
 
-def sent(prefer: str | None) -> APIGatewayProxyEventV2:
-    return APIGatewayProxyEventV2({"headers": {} if prefer is None else {"prefer": prefer}})
+def sent(prefer: str | None) -> Event:
+    return Event({"headers": {} if prefer is None else {"prefer": prefer}})
 
 
 @pytest.mark.parametrize(("prefer", "seconds"), PREFERENCES.items())

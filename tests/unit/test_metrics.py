@@ -177,7 +177,7 @@ def test_an_answer_that_we_ask_too_much_is_counted_for_its_aws_service(
     for name, value in (("ACCESS_KEY_ID", "test"), ("SECRET_ACCESS_KEY", "test")):
         monkeypatch.setenv(f"AWS_{name}", value)
     clients._session.cache_clear()
-    client = clients._session().client("dynamodb", region_name="ap-southeast-1")
+    client = clients._session().create_client("dynamodb", region_name="ap-southeast-1")
 
     def work(_event: object, _context: object) -> dict[str, object]:
         client.meta.events.emit(

@@ -13,7 +13,7 @@ from ops.prices import Price, read_prices
 from ops.usage import BadAssumption, Usage, read_usage
 
 MODEL = "stability.stable-image-core-v1:1"
-PLAN = Plan(images=1000, model=MODEL, model_seconds=9, log_months=2, snap_start=False, hosted=False)
+PLAN = Plan(images=1000, model=MODEL, model_seconds=9, log_months=2, snap_start=False, domain=False)
 ASSUMPTIONS = {
     "image_bytes": 3_000_000,
     "looks_at_image": 4,
@@ -166,11 +166,14 @@ def test_snapshots_cost_all_month_and_start_sooner() -> None:
     assert quantities(kept, "lambda_seconds")["cold starts"] == pytest.approx(1030)
 
 
-def test_a_hosted_page_is_paid_for_by_the_visit() -> None:
-    of = bill(replace(PLAN, hosted=True), USAGE, prices())
-    assert quantities(of, "page_out") == {"the page": pytest.approx(0.02)}
-    assert quantities(of, "page_requests") == {"the page": 8_000}
-    assert quantities(bill(PLAN, USAGE, prices()), "page_out") == {}
+def test_the_page_is_paid_for_by_the_visit_and_under_a_domain_the_images_by_the_look() -> None:
+    plain, named = (bill(replace(PLAN, domain=on), USAGE, prices()) for on in (False, True))
+    assert quantities(plain, "edge_out") == {"the page": pytest.approx(0.02)}
+    assert quantities(plain, "edge_requests") == {"the page": 8_000}
+    looked = quantities(plain, "data_out")["looks at images"]
+    assert quantities(named, "edge_out")["looks at images"] == looked
+    assert quantities(named, "edge_requests")["looks at images"] == 4_000
+    assert "looks at images" not in quantities(named, "data_out")
 
 
 def test_images_that_are_not_kept_long_are_never_archived() -> None:

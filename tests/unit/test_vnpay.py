@@ -14,8 +14,6 @@ from hypothesis import strategies as st
 
 from common.errors import BadSignature, Rejected
 from common.vnpay import (
-    PRICE_VND_MAX,
-    PRICE_VND_MIN,
     Inquiry,
     Merchant,
     Notification,
@@ -25,7 +23,7 @@ from common.vnpay import (
     read_notification,
     time_text,
 )
-from common.vnpay_codes import Outcome
+from common.vnpay_codes import PRICE_VND_MAX, PRICE_VND_MIN, Outcome
 from tests import vnpay_signed as by_hand
 from tests.vnpay_signed import MERCHANT, NOTIFIED, SECRET
 
