@@ -99,6 +99,8 @@ class Alarms(BaseModel):
     """Jobs that a model takes under no circumstances."""
     server_errors: AtLeastOne = 1
     """Answers of the API with 5xx."""
+    account_errors: AtLeastOne = 5
+    """Sign-ins that `accounts` refused or could not answer; an address not verified is refused."""
     table_throttles: AtLeastOne = 20
     """Answers of DynamoDB that say we ask too much."""
     cold_starts: AtLeastOne = 100
@@ -123,6 +125,8 @@ class Alarms(BaseModel):
     """Jobs that the sweep could not see to."""
     sweep_errors: Annotated[int, Field(ge=1, le=5)] = 3
     """Sweeps, one a minute, that did not come to their end."""
+    sweeps_begun: Annotated[int, Field(ge=1, le=5)] = 1
+    """Fewer sweeps than that, of five, are missed when they are ten minutes late."""
     monthly_budget_usd: Annotated[int, Field(ge=1)] | None = None
     """What the whole account may cost in a calendar month, before `alarm_email` is told; None, or
     without an address: nobody is."""

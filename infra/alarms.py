@@ -30,7 +30,7 @@ class Alarms(Construct):
         self.alarms = tuple(self._alarm(watch) for watch in watches(watched))
         usd = config.alarms.monthly_budget_usd
         if may_cost and config.alarm_email and usd is not None:
-            self._budget(config.stack_name, usd, address=config.alarm_email)
+            self._budget(usd, address=config.alarm_email)
 
     def _mail(self, address: str) -> sns.Topic:
         topic = sns.Topic(self, "Topic", enforce_ssl=True)
@@ -54,8 +54,12 @@ class Alarms(Construct):
             alarm_description=watch.description(self._runbook_url),
             threshold=watch.threshold,
             evaluation_periods=watch.periods,
-            comparison_operator=(cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD),
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            comparison_operator=cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
+            if watch.expected
+            else cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.BREACHING
+            if watch.expected
+            else cloudwatch.TreatMissingData.NOT_BREACHING,
             # A percentile of a handful of calls says nothing.
             evaluate_low_sample_count_percentile="ignore" if percentile else None,
         )
@@ -63,13 +67,16 @@ class Alarms(Construct):
             alarm.add_alarm_action(actions.SnsAction(self._topic))
         return alarm
 
-    def _budget(self, stack_name: str, usd: int, *, address: str) -> None:
-        """The account's budget: a stack's costs are told apart only by tags on the bill."""
+    def _budget(self, usd: int, *, address: str) -> None:
+        """The account's budget: a stack's costs are told apart only by tags on the bill.
+
+        It has no name of ours: another address makes another budget, which could not be called the
+        same while the first is there.
+        """
         budgets.CfnBudget(
             self,
             "Budget",
             budget=budgets.CfnBudget.BudgetDataProperty(
-                budget_name=f"{stack_name}-account",
                 budget_type="COST",
                 time_unit="MONTHLY",
                 budget_limit=budgets.CfnBudget.SpendProperty(amount=usd, unit="USD"),

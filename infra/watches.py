@@ -1,7 +1,8 @@
 """What is watched: for each alarm a metric, a threshold of the configuration, and what to do.
 
-All alarms fire at their threshold or above it. One that has no data does not fire: nothing happens
-on a quiet night. What nobody has to act on is not here but on the dashboard.
+Alarms fire at their threshold or above it, and not without data: nothing happens on a quiet night.
+The one exception is what must always happen, which is missed below its threshold. What nobody has
+to act on is not here but on the dashboard.
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ class Watch:
     threshold: float
     periods: int = 1
     """How many periods in a row."""
+    expected: bool = False
+    """Whether so much must always be there: then less, or no data, is what fires."""
     apart: str = ""
     """What it is about, of several with the same section: a route."""
 
@@ -179,6 +182,12 @@ def _machine(watched: Watched, measured: Measured) -> Iterator[Watch]:
         threshold=when.server_errors,
     )
     yield Watch(
+        section="SignInsFail",
+        says="People cannot sign in, or not see their balance: read the logs of accounts.",
+        metric=watched.functions.accounts.metric_errors(period=_FIVE_MINUTES, statistic="Sum"),
+        threshold=when.account_errors,
+    )
+    yield Watch(
         section="TablesThrottled",
         says="DynamoDB refuses requests for their rate: see which table in its own metrics.",
         metric=measured.throttles("dynamodb"),
@@ -227,4 +236,12 @@ def _sweep(watched: Watched, measured: Measured) -> Iterator[Watch]:
         says="Nobody looks after lost jobs and payments without news: read the sweep's logs.",
         metric=watched.functions.sweep.metric_errors(period=_FIVE_MINUTES, statistic="Sum"),
         threshold=when.sweep_errors,
+    )
+    yield Watch(
+        section="SweepGone",
+        says="The sweep is not even begun: look at its schedule, `imagify doctor`.",
+        metric=watched.functions.sweep.metric_invocations(period=_FIVE_MINUTES, statistic="Sum"),
+        threshold=when.sweeps_begun,
+        periods=2,
+        expected=True,
     )

@@ -69,7 +69,7 @@ def next_steps(target: Target, outputs: Mapping[str, str]) -> dict[str, str]:
     if config.alarm_email is None:
         steps["Alarms"] = "nobody is told: set alarm_email in cdk.json, and deploy again"
     else:
-        steps["Alarms"] = f"AWS has mailed {config.alarm_email}, once: the link in it confirms"
+        steps["Alarms"] = f"{config.alarm_email} is told, once the link in AWS's mail is followed"
     steps["Check"] = f"bin/imagify doctor {staged}"
     steps["People"] = f"bin/imagify people add EMAIL {where}"
     steps["Try"] = f'bin/imagify generate "a fox in the snow" --as EMAIL {where}'

@@ -16,7 +16,7 @@ import boto3
 import pytest
 from PIL import Image
 
-from common.config import parse
+from common.config import parse, read_settings
 from sandbox.clients import client_settings
 from sandbox.deploy import ASSETS_BUCKET, make_assets_bucket
 from sandbox.environment import for_aws
@@ -131,3 +131,7 @@ def test_the_pages_settings_are_a_stages() -> None:
     config = parse({"stages": {"dev": json.loads(settings)}}, "dev")
     assert config.alarm_email == "you@example.com"
     assert not config.reserve_concurrency
+    ours = parse(read_settings(), "dev")
+    said = {"alarm_email", "packages", "workers_max"}
+    changed = {name for name, value in config if value != getattr(ours, name)}
+    assert changed == said, "what the page does not speak of is as cdk.json has it"

@@ -42,6 +42,7 @@ SET: dict[str, tuple[dict[str, int], float, int]] = {
     "PaidNotCredited": ({"payments_healed": 18}, 18, 1),
     "PaymentsNotHealed": ({"payments_not_healed": 19}, 19, 1),
     "ServerErrors": ({"server_errors": 20}, 20, 1),
+    "SignInsFail": ({"account_errors": 27}, 27, 1),
     "TablesThrottled": ({"table_throttles": 21}, 21, 1),
     "ColdStarts": ({"cold_starts": 22, "cold_starts_minutes": 60}, 22, 12),
     "PushesFail": ({"push_errors": 23}, 23, 1),
@@ -49,6 +50,7 @@ SET: dict[str, tuple[dict[str, int], float, int]] = {
     "SweepErrors": ({"sweep_unexpected_errors": 25}, 25, 1),
     "JobsNotMended": ({"jobs_not_mended": 26}, 26, 1),
     "SweepFails": ({"sweep_errors": 4}, 4, 1),
+    "SweepGone": ({"sweeps_begun": 2}, 2, 2),
 }
 """Each alarm's settings, and the threshold and the periods that follow from them."""
 RUNBOOK_URL = "https://docs.example.com/RUNBOOK.md"
@@ -111,10 +113,17 @@ def test_the_runbooks_titles_are_told_apart() -> None:
     assert len(titles) == len(set(titles))
 
 
+def test_a_sweep_that_does_not_even_begin_is_missed(aws: Template) -> None:
+    gone = alarms_of(aws)["SweepGone"]
+    assert (gone["MetricName"], gone["Statistic"], gone["Period"]) == ("Invocations", "Sum", 300)
+
+
 def test_a_quiet_night_and_a_handful_of_calls_wake_nobody(aws: Template) -> None:
     for name, alarm in alarms_of(aws).items():
-        assert alarm["TreatMissingData"] == "notBreaching", name
-        assert alarm["ComparisonOperator"] == "GreaterThanOrEqualToThreshold"
+        expected = name == "SweepGone"
+        assert alarm["TreatMissingData"] == ("breaching" if expected else "notBreaching"), name
+        fires = "LessThanThreshold" if expected else "GreaterThanOrEqualToThreshold"
+        assert alarm["ComparisonOperator"] == fires
         assert "Metrics" not in alarm, "the local run's emulator knows no metric math"
         if "ExtendedStatistic" in alarm:
             assert alarm["EvaluateLowSampleCountPercentile"] == "ignore", name
@@ -147,6 +156,11 @@ def test_the_budget_tells_the_address_before_and_when_it_is_spent(tuned: Templat
     assert told == {(kind, at) for kind in ("ACTUAL", "FORECASTED") for at in (80, 100)}
     subscribers = [each["Subscribers"] for each in budget["NotificationsWithSubscribers"]]
     assert subscribers == [[{"Address": "ops@example.com", "SubscriptionType": "EMAIL"}]] * 4
+
+
+def test_another_address_makes_a_budget_of_another_name(tuned: Template) -> None:
+    """One whose notifications change is replaced, and two of one name cannot be."""
+    assert "BudgetName" not in tuned.one("AWS::Budgets::Budget")["Budget"]
 
 
 def test_there_is_no_budget_unless_it_is_set_and_somebody_can_be_told(

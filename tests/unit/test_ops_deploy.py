@@ -142,7 +142,7 @@ def test_an_update_says_so_and_where_the_page_is(
     assert err.startswith("Updating Imagify-dev")
     assert "  Page      https://page.test/\n" in out
     assert "merchant set" not in out
-    assert "AWS has mailed ann@example.com" in out
+    assert "ann@example.com is told, once the link in AWS's mail is followed" in out
     assert "--region ap-southeast-1 --profile ops\n" in out
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]  # its types are a package of their own
 
-from common.config import parse, read_settings
+from common.config import Config, parse, read_settings
 from ops.target import BOOTSTRAP_PARAMETER
 from sandbox.places import REPOSITORY
 
@@ -87,6 +87,7 @@ def test_the_pipeline_may_become_the_bootstraps_roles_and_look_and_nothing_else(
     assert set(by_action) == {
         "sts:AssumeRole",
         "ssm:GetParameter",
+        "ssm:GetParameters",
         "ssm:DescribeParameters",
         "cloudformation:DescribeStacks",
     }
@@ -97,4 +98,6 @@ def test_the_pipeline_may_become_the_bootstraps_roles_and_look_and_nothing_else(
         name = name.replace("111122223333", "${AWS::AccountId}")
         assert name.replace("ap-southeast-1", "${AWS::Region}") in template
     assert by_action["ssm:GetParameter"].endswith(f":parameter{BOOTSTRAP_PARAMETER}")
+    key = Config(stage="dev").image_public_key_parameter(7)
+    assert by_action["ssm:GetParameters"].endswith(f":parameter{key.replace('/7/', '/*/')}")
     assert by_action["cloudformation:DescribeStacks"].endswith(":stack/Imagify-dev*")
