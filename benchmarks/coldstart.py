@@ -77,6 +77,9 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--pairs", type=int, default=PAIRS, metavar="N")
     parser.add_argument("functions", nargs="*", metavar="FUNCTION", help="all unless named")
     options = parser.parse_args(argv)
+    unknown = set(options.functions) - set(REQUESTS)
+    if unknown or options.pairs < 1:
+        parser.error(f"N is 1 or more, and a function is one of {', '.join(REQUESTS)}")
     names = options.functions or list(REQUESTS)
     with instant_aws() as endpoint:
         env = environment(endpoint)

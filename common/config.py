@@ -33,6 +33,8 @@ from common.sizing import worker_concurrency
 CDK_JSON = Path(__file__).resolve().parent.parent / "cdk.json"
 CONFIG_KEY = "imagify"
 STAGES_KEY = "stages"
+ALARMS_KEY = "alarms"
+"""The one setting that is several: a stage need only name those of its own."""
 USUAL_STAGE = "dev"
 """What is meant when nobody names a stage; the local run is that one too."""
 PROD = "prod"
@@ -67,6 +69,7 @@ class ConfigError(Exception):
 
 
 AtLeastOne = Annotated[int, Field(ge=1)]
+Origin = Annotated[str, Field(pattern=r"^(\*|https?://[^/\s]+)$")]
 
 
 class Alarms(BaseModel):
@@ -183,7 +186,7 @@ class Config(BaseModel):
     image_url_seconds: Annotated[int, Field(ge=60, le=SIGNED_SECONDS_MAX)] = 900
     """How long a signed image URL works: 3,600 at most without a domain, as S3's die with the
     credentials of the function."""
-    allowed_origins: tuple[str, ...] = Field(
+    allowed_origins: Annotated[tuple[Origin, ...], Field(min_length=1)] = Field(
         default_factory=lambda given: (_origin(given) if given.get("domain") else "*",)
     )
     """Web origins that may call the API from a browser, see `infra.api`; by default the domain's,
@@ -195,7 +198,7 @@ class Config(BaseModel):
     looks_at_once: Annotated[int, Field(ge=10, le=1000)] = 200
     """How many requests for jobs, and as many submits, may be under way at once. It is reserved, so
     that those who prefer to wait, up to 20 s each, never take the place of payments or sign-ins."""
-    alarm_email: str | None = None
+    alarm_email: Annotated[str, Field(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")] | None = None
     """Who is told of an alarm; None: alarms only show in CloudWatch."""
     alarms: Alarms = Alarms()
     """When there is one."""
@@ -284,7 +287,10 @@ def settings_of(raw: Any, stage: str) -> dict[str, Any]:
     if stage not in stages:
         there = ", ".join(stages) or "none"
         raise ConfigError(f"There is no stage {stage}; configured are: {there}.")
-    return {**settings, **stages[stage], "stage": stage}
+    chosen = {**settings, **stages[stage], "stage": stage}
+    if ALARMS_KEY in settings and ALARMS_KEY in stages[stage]:
+        chosen[ALARMS_KEY] = {**settings[ALARMS_KEY], **stages[stage][ALARMS_KEY]}
+    return chosen
 
 
 def parse(raw: Any, stage: str = USUAL_STAGE) -> Config:

@@ -88,9 +88,11 @@ class FunctionMaker:
         """Let the role show jobs: who waits, how the lines are, and the image."""
         allow_index(role, self._storage.jobs, WAITING_INDEX)
         allow_items(role, self._storage.routes, "BatchGetItem")
-        self.allow_images(role, "s3:GetObject")
         if self._image_keys:
-            allow_parameter(role, self._image_keys.parameter)
+            for parameter in self._image_keys.parameters:
+                allow_parameter(role, parameter)
+        else:
+            self.allow_images(role, "s3:GetObject")
 
     def role(self, name: str) -> iam.Role:
         """A role that may do nothing yet."""

@@ -22,7 +22,7 @@ HEIGHT = 6
 GREEN, BLUE, RED, ORANGE = "#2ca02c", "#1f77b4", "#d62728", "#ff7f0e"
 GREY, PURPLE, OLIVE = "#7f7f7f", "#9467bd", "#bcbd22"
 METRICS_MAX = 50
-"""A dashboard with more metrics than that is not free of charge; each route has five here."""
+"""A dashboard with more metrics than that is not free of charge; each route has six lines here."""
 NOT_ANSWERING = (metrics.WORKER, metrics.SWEEP, metrics.PUSH, metrics.FEED, metrics.ACCOUNTS)
 """Whose failures are not, or not only, answers of the API."""
 NEVER_WAITING = (metrics.ACCOUNTS, metrics.PAYMENTS, metrics.PUSH)
@@ -148,8 +148,12 @@ class Graphs:
                 for statistic, said in (("p50", "typical"), ("p95", "1 of 20"))
             ],
             marks={
-                "sized for": max(route.p95_seconds for route in routes),
-                "alarm": min(slow_seconds(self._config, route) for route in routes),
+                f"{what}, {self._name(route)}" if len(routes) > 1 else what: seconds
+                for route in routes
+                for what, seconds in (
+                    ("sized for", route.p95_seconds),
+                    ("alarm", slow_seconds(self._config, route)),
+                )
             },
         )
 

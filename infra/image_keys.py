@@ -31,13 +31,14 @@ class ImageKeys(Construct):
         self.group = cloudfront.KeyGroup(
             self, "Group", items=keys, key_group_name=f"{config.stack_name}-images"
         )
-        self.parameter = config.image_key_parameter(config.image_key_version)
-        """The private key's, which the functions read."""
+        self.parameters = [config.image_key_parameter(each) for each in config.image_key_versions]
+        """The private keys'. The functions read the first, and the second as long as a deployment
+        has not brought them that far."""
         self.links = json.dumps(
             {
                 "origin": f"https://{domain}",
                 "key_pair_id": keys[0].public_key_id,
-                "key_parameter": self.parameter,
+                "key_parameter": self.parameters[0],
             },
             separators=(",", ":"),
         )
@@ -49,7 +50,7 @@ class ImageKeys(Construct):
         # no second request of the same reference in an account, is given one made from this id.
         return cloudfront.PublicKey(
             self,
-            f"{self._config.stage.capitalize()}{version}",
+            f"{self._config.stage.capitalize()}V{version}",
             public_key_name=f"{self._config.stack_name}-images-{version}",
             encoded_key=ssm.StringParameter.value_for_string_parameter(
                 self, self._config.image_public_key_parameter(version)

@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING, Any
 from botocore.awsrequest import AWSPreparedRequest, AWSResponse
 from botocore.compat import HTTPHeaders
 from botocore.config import Config
+from botocore.credentials import ContainerProvider
+from botocore.httpsession import URLLib3Session
 from botocore.session import Session
+from botocore.utils import ContainerMetadataFetcher
 from urllib3 import HTTPResponse
 
 from common.metrics import STORES
@@ -68,8 +71,17 @@ _made: list[Any] = []
 
 
 @cache
+def _credentials_from() -> URLLib3Session:
+    """The way to whoever gives out the container's credentials, in Lambda's snapshots."""
+    return URLLib3Session(timeout=ContainerMetadataFetcher.TIMEOUT_SECONDS)
+
+
+@cache
 def _session() -> Session:
     session = Session()
+    fetcher: Any = ContainerMetadataFetcher(session=_credentials_from())
+    ours = ContainerProvider(fetcher=fetcher)
+    session.get_component("credential_provider").insert_before(ours.METHOD, ours)
     for store in STORES:
         session.register(f"response-received.{store}", partial(_look_for_throttle, store))
     return session
@@ -106,6 +118,7 @@ def hang_up() -> None:
     """Close all connections; the next call opens one anew."""
     for client in _made:
         client.close()
+    _credentials_from().close()
 
 
 def _answer_nothing(request: AWSPreparedRequest, **_rest: Any) -> AWSResponse:

@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-conte
 
 from __future__ import annotations
 
+import math
 import threading
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 HASH_ALGORITHM = "SHA256"
+STEP_SECONDS = 10
 
 
 class CloudFrontLinks:
@@ -40,9 +42,11 @@ class CloudFrontLinks:
         """Sign a GET of the object; raises ServiceFailed while the key cannot be read.
 
         What is due at one moment has the same link whenever it is signed, so that a browser finds
-        the image in its cache: the moment is reckoned in steps of ten seconds.
+        the image in its cache: the moment is reckoned in steps of ten seconds, never too early.
         """
-        expires = round(self._now().timestamp() + expires_seconds, -1)
+        expires = (
+            math.ceil((self._now().timestamp() + expires_seconds) / STEP_SECONDS) * STEP_SECONDS
+        )
         signer = CloudFrontSigner(self._links.key_pair_id, self._sign)
         link = signer.generate_presigned_url(
             f"{self._links.origin}/{quote(key)}",

@@ -15,6 +15,7 @@ from __future__ import annotations
 import gc
 import random
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
 from snapshot_restore_py import (  # type: ignore[import-untyped]
@@ -25,6 +26,9 @@ from snapshot_restore_py import (  # type: ignore[import-untyped]
 from common.api import Body
 from common.aws import clients
 
+LOADED_LATE = ("encodings.idna", "tenacity")
+"""What is imported only when it is used: to look up a host's name, and to try a write again."""
+
 
 def starts_from_snapshot(services: Callable[[], Any]) -> None:
     """Have Lambda run the hooks for a function with these services."""
@@ -33,7 +37,7 @@ def starts_from_snapshot(services: Callable[[], Any]) -> None:
 
 
 def load(services: Callable[[], Any]) -> None:
-    """Make the services and all that they make later; nothing is sent to anybody.
+    """Make the services and all that they make later. All that is asked for is AWS credentials.
 
     Raises what makes them fail, such as a setting that is missing; then nothing is published.
     """
@@ -41,6 +45,8 @@ def load(services: Callable[[], Any]) -> None:
     if snapshots is not None:
         snapshots.images.prepare()
     clients.rehearse()
+    for module in LOADED_LATE:
+        import_module(module)
     for body in _bodies(Body):
         body.model_rebuild()
     gc.collect()

@@ -8,6 +8,9 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -46,6 +49,22 @@ print("made", handler.services.cache_info().currsize)
 print("clients", *sorted(each.meta.service_model.service_name for each in clients._made))
 print("unbuilt", *(b.__name__ for b in Body.__subclasses__() if not b.__pydantic_complete__))
 print("called", *(c for c in clients._made if c._endpoint.http_session._manager.pools))
+"""
+
+FIRST_REQUEST = """
+import importlib, json, sys
+handler = importlib.import_module(f"functions.{sys.argv[1]}.handler")
+from benchmarks.coldstart import EVENTS, REQUESTS
+from benchmarks.first_request import Context
+from snapshot_restore_py import get_before_snapshot
+for hook, arguments, _ in get_before_snapshot():
+    hook(*arguments)
+loaded = set(sys.modules)
+event = json.loads((EVENTS / f"{REQUESTS[sys.argv[1]]}.json").read_text())
+answer = handler.handler(event, Context())
+print(answer["statusCode"] // 100)
+late = {name.partition(".")[0] for name in set(sys.modules) - loaded}
+print("late", *sorted(late - sys.stdlib_module_names))
 """
 
 CLIENTS = {
@@ -110,6 +129,53 @@ def test_a_function_that_is_told_too_little_is_not_published() -> None:
     del env["JOBS_TABLE"]
     with pytest.raises(AssertionError, match="jobs_table"):
         say(SNAPSHOT, "submit", env)
+
+
+@pytest.mark.parametrize("name", WAITED_FOR)
+def test_a_first_request_after_the_snapshot_loads_no_library(name: str) -> None:
+    with instant_aws() as url:
+        *_logged, status, late = say(FIRST_REQUEST, name, environment(url))
+    assert (status, late) == ("2", "late")
+
+
+class Credentials(BaseHTTPRequestHandler):
+    """Gives out credentials, as Lambda does to what starts from snapshots."""
+
+    def do_GET(self) -> None:
+        said = {"AccessKeyId": "test", "SecretAccessKey": "test", "Token": "test"}
+        body = json.dumps({**said, "Expiration": "2099-01-01T00:00:00Z"}).encode()
+        self.send_response(HTTPStatus.OK)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_said: object) -> None:
+        """Say nothing."""
+
+
+def test_a_restored_function_asks_for_credentials_on_a_connection_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Credentials)
+    Thread(target=server.serve_forever, daemon=True).start()
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    address = f"http://127.0.0.1:{server.server_port}/"
+    monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", address)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+    session = clients._session.__wrapped__()
+    credentials = session.get_credentials()
+    assert credentials is not None
+    assert credentials.method == "container-role"
+    pools: Any = clients._credentials_from()
+    assert len(pools._manager.pools) == 1
+
+    clients.hang_up()
+
+    assert len(pools._manager.pools) == 0
+    server.shutdown()
+    server.server_close()
 
 
 @pytest.fixture

@@ -60,6 +60,14 @@ def test_a_wrong_stage_is_named(stages: Any, stage: str, said: str) -> None:
         parse({"stages": stages}, stage)
 
 
+def test_a_stage_need_only_name_the_alarms_that_are_its_own() -> None:
+    stages = {"dev": {}, "prod": {"alarms": {"monthly_budget_usd": 50}}}
+    raw = {"alarms": {"oldest_job_seconds": 600, "monthly_budget_usd": 5}, "stages": stages}
+    alarms = parse(raw, "prod").alarms
+    assert (alarms.oldest_job_seconds, alarms.monthly_budget_usd) == (600, 50)
+    assert parse(raw, "dev").alarms.monthly_budget_usd == 5
+
+
 def test_each_stage_has_a_merchants_account_of_its_own() -> None:
     assert parse({}, "prod").vnpay_parameter == "/imagify/prod/vnpay"
     assert parse({"vnpay_parameter": "/shop/vnpay"}, "prod").vnpay_parameter == "/shop/vnpay"
@@ -96,6 +104,10 @@ def test_the_command_lines_json_text_is_read() -> None:
         ({"packages": [{**SMALL, "credits": 0}]}, "packages.0.credits"),
         ({"packages": [{**SMALL, "package": "Größe S"}]}, "packages.0.package"),
         ({"packages": [{**SMALL, "price_usd": 1}]}, "packages.0.price_usd"),
+        ({"alarm_email": ""}, "alarm_email"),
+        ({"alarm_email": "nobody"}, "alarm_email"),
+        ({"allowed_origins": []}, "allowed_origins"),
+        ({"allowed_origins": ["https://imagify.example.com/"]}, "allowed_origins.0"),
         ({"vnpay_parameter": "imagify/vnpay"}, "vnpay_parameter"),
         ({"vnpay_parameter": "/imagify/*"}, "vnpay_parameter"),
         ({"page_url": "imagify.example.com"}, "page_url"),

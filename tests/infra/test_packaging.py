@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -191,6 +192,25 @@ def test_other_code_is_another_package(monkeypatch: pytest.MonkeyPatch, tmp_path
     before = packaging.build(libraries=False)
     (tmp_path / "common" / "jobs.py").write_text("STATES = 2\n")
     assert packaging.build(libraries=False).digest != before.digest
+
+
+def test_libraries_are_taken_by_their_hashes_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked: list[list[str]] = []
+
+    def refuse(command: list[str]) -> subprocess.CompletedProcess[str]:
+        asked.append(command)
+        return subprocess.CompletedProcess(command, 1, "", "not here")
+
+    monkeypatch.setattr(packaging, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(packaging, "_run", refuse)
+    with pytest.raises(packaging.PackagingError):
+        packaging.build(libraries=True)
+    (install,) = (command for command in asked if "install" in command)
+    assert {"--require-hashes", "--no-deps", str(packaging.LOCK)} <= set(install)
+    pins = re.split(r"\n(?=\S)", packaging.LOCK.read_text(encoding="utf-8").strip())
+    assert all("==" in pin and "--hash=sha256:" in pin for pin in pins)
 
 
 def test_a_failed_download_says_why(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
