@@ -27,8 +27,8 @@ def given_or_asked(file: Path | None) -> Mapping[str, Any]:
     """The account's fields from a JSON file, or as somebody types them. Raises SandboxError."""
     if file is None:
         return _asked()
-    text = sys.stdin.read() if file == STANDARD_INPUT else file.read_text(encoding="utf-8")
     try:
+        text = sys.stdin.read() if file == STANDARD_INPUT else file.read_text(encoding="utf-8")
         fields = json.loads(text)
     except ValueError:
         fields = None

@@ -57,10 +57,17 @@ def test_an_account_is_read_from_a_file_or_standard_input(
     assert given_or_asked(STANDARD_INPUT) == ACCOUNT
 
 
-@pytest.mark.parametrize("text", [SECRET, f'["{SECRET}"]', f'{{"hash_secret": "{SECRET}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(SECRET, f'["{SECRET}"]', f'{{"hash_secret": "{SECRET}'),
+        # As an editor saves it that writes UTF-16.
+        f'\ufeff{{"hash_secret": "{SECRET}"}}',
+    ],
+)
 def test_what_is_no_account_is_not_repeated(tmp_path: Path, text: str) -> None:
     file = tmp_path / "account.json"
-    file.write_text(text)
+    file.write_text(text, encoding="utf-16-le" if text.startswith("\ufeff") else "utf-8")
     with pytest.raises(SandboxError, match="not a JSON object") as refused:
         given_or_asked(file)
     assert SECRET not in str(refused.value)
