@@ -117,8 +117,10 @@ class ImagifyWebStack(Stack):
                     id="Forget", expiration=Duration.days(self._config.log_retention_days)
                 )
             ],
-            # A bucket with logs in it cannot be deleted; these go by themselves.
-            removal_policy=RemovalPolicy.RETAIN,
+            # What is in it at the end, `imagify destroy` deletes first.
+            removal_policy=RemovalPolicy.RETAIN
+            if self._config.removal == "keep"
+            else RemovalPolicy.DESTROY,
         )
         accept(bucket, "AwsSolutions-S1", LOG_OF_LOGS_REASON)
         return bucket

@@ -19,7 +19,7 @@ from common.settings import (
     SubmitSettings,
 )
 from infra.edge_headers import s3_images
-from tests.infra.conftest import ACCOUNT, CERTIFICATE, DOMAIN, synthesize
+from tests.infra.conftest import ACCOUNT, CERTIFICATE, DOMAIN, page_of, synthesize
 from tests.infra.template import FUNCTIONS, Json, Template
 
 CACHED, NOT_CACHED = "658327ea-f89d-4fab-a63d-7e88639e58f6", "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
@@ -335,6 +335,19 @@ def test_requests_are_logged_and_the_log_forgets(page: Template) -> None:
     assert (rule["Status"], rule["ExpirationInDays"]) == ("Enabled", days)
     ownership: list[dict[str, Any]] = bucket["OwnershipControls"]["Rules"]
     assert ownership == [{"ObjectOwnership": "BucketOwnerPreferred"}], "CloudFront writes by an ACL"
+
+
+@pytest.mark.parametrize(("home", "policy"), [("aws", "Retain"), ("two_routes", "Delete")])
+def test_the_access_logs_go_or_stay_with_all_else(
+    request: pytest.FixtureRequest, home: str, policy: str
+) -> None:
+    page = page_of(request.getfixturevalue(home))
+    (logs,) = (
+        resource
+        for name, resource in page.content["Resources"].items()
+        if resource["Type"] == "AWS::S3::Bucket" and name.startswith("AccessLogs")
+    )
+    assert (logs["DeletionPolicy"], logs["UpdateReplacePolicy"]) == (policy, policy)
 
 
 @BOTH
