@@ -1,7 +1,8 @@
 """What the CDK's context says: which stage is meant, how it is configured, whether it is local.
 
-`imagify` has the settings (see `common.config`), `stage` names one of its stages, and `sandbox` the
-local run's bucket for assets (see `infra.stack` for what that changes).
+`imagify` has the settings (see `common.config`), `stage` names one of its stages, `imagify-force`
+lets models pass that are retired, and `sandbox` is the local run's bucket for assets (see
+`infra.stack` for what that changes).
 """
 
 from __future__ import annotations
@@ -11,7 +12,15 @@ from datetime import UTC, date, datetime
 
 from aws_cdk import App
 
-from common.config import CONFIG_KEY, USUAL_STAGE, Config, ConfigError, check_routes, parse
+from common.config import (
+    CONFIG_KEY,
+    FORCE_KEY,
+    USUAL_STAGE,
+    Config,
+    ConfigError,
+    check_routes,
+    parse,
+)
 
 STAGE_KEY = "stage"
 SANDBOX_KEY = "sandbox"
@@ -25,7 +34,7 @@ def load(app: App, *, today: date | None = None) -> Config:
     check_routes(
         config.routes,
         today=today or datetime.now(UTC).date(),
-        forced=config.force_retired_models,
+        forced=config.force_retired_models or app.node.try_get_context(FORCE_KEY) == "true",
     )
     return config
 

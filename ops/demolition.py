@@ -5,8 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from botocore.exceptions import ClientError
 from pydantic import ValidationError
 
+from common.aws.errors import error_code
+from common.config import FORCE_KEY, Config
 from ops.read_books import BooksReader
 from ops.rollout import outputs_of
 from ops.target import Target
@@ -19,6 +22,11 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectIdentifierTypeDef
 
 BUCKET = "AWS::S3::Bucket"
+GONE = ("DELETE_COMPLETE", "DELETE_SKIPPED")
+"""What a stack still lists of what it has deleted, or has left to itself."""
+NO_BUCKET = "NoSuchBucket"
+NOT_THERE = ("ResourceNotFoundException", NO_BUCKET)
+"""What tables and buckets that are no more answer with."""
 
 
 class Demolition:
@@ -55,8 +63,13 @@ class Demolition:
             return f"{where}, has never been deployed to the end: nobody has used it."
         session = self._target.session
         reader = BooksReader(outputs, dynamodb=session.client("dynamodb"), s3=session.client("s3"))
-        with Steps() as steps:
-            books = reader.read(steps)
+        try:
+            with Steps() as steps:
+                books = reader.read(steps)
+        except ClientError as error:
+            if error_code(error) not in NOT_THERE:
+                raise
+            return f"{where}, is partly deleted: what was in it cannot be counted any more."
         credits_left = sum(
             user.balance.available + user.balance.held for user in books.users.values()
         )
@@ -82,12 +95,14 @@ class Demolition:
         s3 = self._target.session.client("s3")
         for bucket in self._buckets():
             empty(s3, bucket)
-        self._target.cdk("destroy", "--force")
+        # What is being deleted may have a model that has left Bedrock since.
+        self._target.cdk("destroy", "--force", "--context", f"{FORCE_KEY}=true")
         left = ", ".join(stack["StackName"] for stack in self._target.stacks())
         if left:
             raise SandboxError(f"Still there: {left}. Run this again.")
-        ERR.print(f"{self._name} is deleted. The merchant's account is left in Parameter Store:")
-        ERR.print(f"  {self._target.config.vnpay_parameter}")
+        ERR.print(f"{self._name} is deleted. Left in Parameter Store, if they were made:")
+        for parameter in _parameters(self._target.config):
+            ERR.print(f"  {parameter}", markup=False)
 
     def _buckets(self) -> list[str]:
         pages = self._target.session.client("cloudformation").get_paginator("list_stack_resources")
@@ -96,18 +111,38 @@ class Demolition:
             for stack in self._stacks
             for page in pages.paginate(StackName=stack["StackName"])
             for resource in page["StackResourceSummaries"]
-            if resource["ResourceType"] == BUCKET and resource.get("PhysicalResourceId")
+            if resource["ResourceType"] == BUCKET
+            and resource.get("PhysicalResourceId")
+            and resource["ResourceStatus"] not in GONE
         ]
+
+
+def _parameters(config: Config) -> list[str]:
+    """What commands of ours have made: the merchant's account, and the keys of images' links."""
+    versions = range(1, config.image_key_version + 1)
+    return [
+        config.vnpay_parameter,
+        *(config.image_key_parameter(version) for version in versions),
+        *(config.image_public_key_parameter(version) for version in versions),
+    ]
 
 
 def empty(s3: S3Client, bucket: str) -> None:
-    """Delete everything in a bucket, with all versions. Raises SandboxError when some stays."""
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
-        found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
-        named: list[ObjectIdentifierTypeDef] = [
-            {"Key": each["Key"], "VersionId": each["VersionId"]} for each in found
-        ]
-        if named:
+    """Delete everything in a bucket, with all versions; one that is no more is empty.
+
+    Raises SandboxError when some stays.
+    """
+    try:
+        for page in s3.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            found = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            named: list[ObjectIdentifierTypeDef] = [
+                {"Key": each["Key"], "VersionId": each["VersionId"]} for each in found
+            ]
+            if not named:
+                continue
             answer = s3.delete_objects(Bucket=bucket, Delete={"Objects": named, "Quiet": True})
             if answer.get("Errors"):
                 raise SandboxError(f"Some objects of {bucket} could not be deleted. Try again.")
+    except ClientError as error:
+        if error_code(error) != NO_BUCKET:
+            raise

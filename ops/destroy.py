@@ -29,7 +29,7 @@ def destroy(
     from ops.target import open_target
     from ops.terminal import ERR
 
-    demolition = Demolition(open_target(stage, profile))
+    demolition = Demolition(open_target(stage, profile, forced=True))
     demolition.require_allowed()
     ERR.print(demolition.losses())
     if dry_run:

@@ -17,15 +17,17 @@ from common.config import (
 from sandbox.errors import SandboxError
 
 
-def configured(stage: str | None, *, path: Path = CDK_JSON) -> Config:
+def configured(stage: str | None, *, path: Path = CDK_JSON, forced: bool = False) -> Config:
     """The configuration of the stage, or of the usual one, checked.
 
-    Raises SandboxError with what to change.
+    `forced` lets retired models pass. Raises SandboxError with what to change.
     """
     try:
         config = parse(read_settings(path), USUAL_STAGE if stage is None else stage)
         check_routes(
-            config.routes, today=datetime.now(UTC).date(), forced=config.force_retired_models
+            config.routes,
+            today=datetime.now(UTC).date(),
+            forced=forced or config.force_retired_models,
         )
     except ConfigError as error:
         raise SandboxError(f"{path.name}: {error}") from error

@@ -101,9 +101,12 @@ class Target:
         return None if found["StackStatus"] == PROPOSED else found
 
 
-def open_target(stage: str, profile: str | None) -> Target:
-    """The stage, and the account of whoever asks. Raises SandboxError."""
-    config = configured(stage)
+def open_target(stage: str, profile: str | None, *, forced: bool = False) -> Target:
+    """The stage, `forced` with retired models too, and the account of whoever asks.
+
+    Raises SandboxError.
+    """
+    config = configured(stage, forced=forced)
     try:
         session = Session(profile_name=profile, region_name=config.home_region)
         caller = session.client("sts").get_caller_identity()

@@ -7,12 +7,13 @@ from typing import Any
 
 import pytest
 
-from common.config import DEFAULT_ROUTES, ConfigError, check_routes, parse
+from common.config import DEFAULT_ROUTES, FORCE_KEY, ConfigError, check_routes, parse
 from common.models.catalogue import MODELS, find
 from common.models.spec import ModelSpec
 from common.routes import Route
 from common.sizing import worker_concurrency
 from infra.app import build
+from infra.context import load
 from tests.infra.conftest import CDK_JSON, make_app
 
 TODAY = date(2026, 11, 23)
@@ -222,6 +223,13 @@ def test_a_retired_model_stops_the_synthesis(tmp_path: Path) -> None:
     app = make_app(tmp_path, imagify={"routes": [{"model": TITAN, "region": "us-west-2"}]})
     with pytest.raises(ConfigError, match="2026-06-30"):
         build(app)
+
+
+def test_a_retired_model_passes_for_the_one_run_that_is_told_so(tmp_path: Path) -> None:
+    settings = {"routes": [{"model": TITAN, "region": "us-west-2"}]}
+    assert load(make_app(tmp_path, imagify=settings, **{FORCE_KEY: "true"})).routes
+    with pytest.raises(ConfigError, match="2026-06-30"):
+        load(make_app(tmp_path, imagify=settings, **{FORCE_KEY: "false"}))
 
 
 @pytest.mark.parametrize("flag", [True, "", "x", "No Bucket"])

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
-from common.config import parse
+from common.config import Config, parse
 from ops import cdk, target
 from ops.demolition import Demolition, empty
+from ops.destroy import destroy
 from ops.rollout import roll_out
 from ops.stages import configured
 from ops.target import Target
@@ -24,6 +26,11 @@ from tests.unit.test_sandbox_run import OUTPUTS
 ABSENT = ("ValidationError", "Stack with id Imagify-dev does not exist")
 OUTPUT_LIST = [
     {"OutputKey": name, "OutputValue": value} for name, value in OUTPUTS.model_dump().items()
+]
+
+DESTROYED = [
+    *("destroy", "--all", "--context", "stage=dev"),
+    *("--force", "--context", "imagify-force=true"),
 ]
 
 
@@ -41,7 +48,7 @@ class Account:
     """An account, and the CDK that would change it: what it is run with is written down."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.aws = Scripted("cloudformation", "ssm", "s3", "dynamodb")
+        self.aws = Scripted("cloudformation", "ssm", "s3", "dynamodb", "sts")
         self.ran: list[Sequence[str]] = []
         monkeypatch.setattr(target, "run_cdk", self.ran.append)
         monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
@@ -57,6 +64,15 @@ class Account:
 
     def bootstrapped(self) -> None:
         self.aws.answers("ssm", "get_parameter", {"Parameter": {"Value": "31"}})
+
+    def lists(self, *resources: dict[str, str]) -> None:
+        """What the stack says that it has."""
+        self.aws.answers(
+            "cloudformation",
+            "list_stack_resources",
+            {"StackResourceSummaries": list(resources)},
+            StackName="Imagify-dev",
+        )
 
     def stacks(self, *found: Mapping[str, Any] | None) -> None:
         """What the next looks at the service's and the page's stack find."""
@@ -81,6 +97,7 @@ def test_a_wrong_stage_or_route_is_one_sentence(tmp_path: Path) -> None:
         configured("prod", path=path)
     with pytest.raises(SandboxError, match=r"^cdk.json: The model amazon.nova-canvas-v1:0 left"):
         configured("dev", path=path)
+    assert configured("dev", path=path, forced=True).routes[0].model == route["model"]
 
 
 def test_an_account_without_bootstrap_is_told_what_to_do(account: Account) -> None:
@@ -245,14 +262,86 @@ def test_only_the_stacks_name_confirms(
     house.require_confirmed("Imagify-dev")
 
 
+def test_a_stage_that_is_partly_deleted_is_told_and_gone_on_with(account: Account) -> None:
+    half = a_stack(StackStatus="DELETE_FAILED")
+    account.stacks(half, None, half, None)
+    account.aws.fails("dynamodb", "scan", "ResourceNotFoundException")
+    account.lists(
+        _resource("AWS::S3::Bucket", "a-bucket", "DELETE_FAILED"),
+        _resource("AWS::S3::Bucket", "gone", "DELETE_COMPLETE"),
+        _resource("AWS::S3::Bucket", "left-alone", "DELETE_SKIPPED"),
+    )
+    account.aws.answers("s3", "list_object_versions", {}, Bucket="a-bucket")
+    account.stacks(None, None)
+    with account.aws.playing():
+        house = Demolition(account.target())
+        house.require_allowed()
+        assert "is partly deleted" in house.losses()
+        house.destroy()
+    assert account.ran == [DESTROYED]
+
+
+def test_a_first_deploy_that_failed_is_destroyed_with_buckets_that_were_never_made(
+    account: Account,
+) -> None:
+    account.stacks(a_stack(StackStatus="ROLLBACK_FAILED", Outputs=[]), None)
+    account.lists(
+        _resource("AWS::S3::Bucket", "gone", "DELETE_COMPLETE"),
+        _resource("AWS::S3::Bucket", "never-made", "CREATE_FAILED"),
+    )
+    account.aws.fails("s3", "list_object_versions", "NoSuchBucket")
+    account.stacks(None, None)
+    with account.aws.playing():
+        Demolition(account.target()).destroy()
+    assert account.ran == [DESTROYED]
+
+
+def test_who_may_not_look_is_not_told_that_nothing_is_there(account: Account) -> None:
+    account.stacks(a_stack(), None, a_stack(), None)
+    account.aws.fails("dynamodb", "scan", "AccessDeniedException")
+    with account.aws.playing(), pytest.raises(ClientError, match="AccessDenied"):
+        Demolition(account.target()).losses()
+    account.aws.fails("s3", "list_object_versions", "AccessDenied")
+    with account.aws.playing(), pytest.raises(ClientError, match="AccessDenied"):
+        empty(account.aws.client("s3"), "a-bucket")
+
+
+def test_what_no_stack_has_made_is_named_as_left(
+    account: Account, capsys: pytest.CaptureFixture[str]
+) -> None:
+    account.stacks(a_stack(), None)
+    account.lists()
+    account.stacks(None, None)
+    with account.aws.playing():
+        Demolition(account.target(image_key_version=2)).destroy()
+    left = capsys.readouterr().err.split()[-5:]
+    keys = [f"/imagify/dev/image-key/{which}" for which in ("1", "2", "1/public", "2/public")]
+    assert left == ["/imagify/dev/vnpay", *keys]
+
+
+def test_a_model_that_has_left_bedrock_keeps_no_stage(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retired = account.target(routes=[{"model": "amazon.nova-canvas-v1:0", "region": "us-east-1"}])
+    asked: list[bool] = []
+
+    def configured(_stage: str, *, forced: bool) -> Config:
+        asked.append(forced)
+        return retired.config
+
+    caller = {"Account": retired.account, "Arn": retired.operator}
+    account.aws.answers("sts", "get_caller_identity", caller)
+    account.stacks(a_stack(Outputs=[]), None, a_stack(Outputs=[]), None)
+    monkeypatch.setattr(target, "configured", configured)
+    monkeypatch.setattr(target, "Session", lambda **_: account.aws)
+    with account.aws.playing():
+        assert destroy(stage="dev", dry_run=True) == 0
+    assert asked == [True]
+
+
 def test_buckets_are_emptied_before_the_stacks_go(account: Account) -> None:
     account.stacks(a_stack(), None)
-    account.aws.answers(
-        "cloudformation",
-        "list_stack_resources",
-        {"StackResourceSummaries": [_resource("AWS::S3::Bucket"), _resource("AWS::SQS::Queue")]},
-        StackName="Imagify-dev",
-    )
+    account.lists(_resource("AWS::S3::Bucket", "a-bucket"), _resource("AWS::SQS::Queue", "a-queue"))
     objects = {
         "Versions": [{"Key": "images/a.png", "VersionId": "null"}],
         "DeleteMarkers": [{"Key": "images/b.png", "VersionId": "v2"}],
@@ -272,12 +361,12 @@ def test_buckets_are_emptied_before_the_stacks_go(account: Account) -> None:
     account.stacks(None, None)
     with account.aws.playing():
         Demolition(account.target()).destroy()
-    assert account.ran == [["destroy", "--all", "--context", "stage=dev", "--force"]]
+    assert account.ran == [DESTROYED]
 
 
 def test_what_is_left_of_a_stage_is_told(account: Account) -> None:
     account.stacks(a_stack(), None)
-    account.aws.answers("cloudformation", "list_stack_resources", {"StackResourceSummaries": []})
+    account.lists()
     account.stacks(a_stack(StackStatus="DELETE_FAILED"), None)
     with account.aws.playing(), pytest.raises(SandboxError, match="Still there: Imagify-dev"):
         Demolition(account.target()).destroy()
@@ -291,13 +380,13 @@ def test_a_bucket_that_keeps_an_object_stops_it(account: Account) -> None:
         empty(account.aws.client("s3"), "a-bucket")
 
 
-def _resource(kind: str) -> dict[str, str]:
+def _resource(kind: str, name: str, status: str = "CREATE_COMPLETE") -> dict[str, str]:
     return {
         "LogicalResourceId": "Any",
-        "PhysicalResourceId": "a-bucket" if kind.endswith("Bucket") else "a-queue",
+        "PhysicalResourceId": name,
         "ResourceType": kind,
         "LastUpdatedTimestamp": "2026-11-26T00:00:00Z",
-        "ResourceStatus": "CREATE_COMPLETE",
+        "ResourceStatus": status,
     }
 
 
