@@ -31,7 +31,9 @@ def draw(offer: Offer, path: Path) -> None:
 
 def _month(axes: Axes, offer: Offer, volumes: Sequence[int]) -> None:
     bills = [offer.bill(images) for images in volumes]
-    axes.plot(volumes, [offer.earned * images for images in volumes], color=GREEN, label="revenue")
+    if offer.earned:
+        revenue = [offer.earned * images for images in volumes]
+        axes.plot(volumes, revenue, color=GREEN, label="revenue")
     axes.plot(volumes, [bill.usd(billed=True) for bill in bills], color=BLUE, label="cost")
     pays = offer.break_even(billed=True)
     if pays is not None:

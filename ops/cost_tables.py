@@ -52,7 +52,6 @@ def summary(offer: Offer, bills: Sequence[Bill]) -> Table:
     def margin(bill: Bill, billed: bool) -> float:  # noqa: FBT001 - one of two columns
         return profit(bill, billed) / earned / bill.images
 
-    margins = [_both(partial(margin, bill), "{:.0%}".format) for bill in bills]
     rows = [
         row("the model", lambda bill, billed: bill.usd(Part.MODEL, billed=billed)),
         row("fixed", lambda bill, billed: bill.usd(Part.FIXED, billed=billed)),
@@ -64,10 +63,13 @@ def summary(offer: Offer, bills: Sequence[Bill]) -> Table:
             "… of it by the image",
             lambda bill, billed: bill.per_thousand(Part.VARIABLE, billed=billed),
         ),
-        row("revenue", lambda bill, _billed: earned * bill.images),
-        row("profit", profit),
-        ("margin", *margins),
     ]
+    if earned:
+        rows += [
+            row("revenue", lambda bill, _billed: earned * bill.images),
+            row("profit", profit),
+            ("margin", *(_both(partial(margin, bill), "{:.0%}".format) for bill in bills)),
+        ]
     return Table(
         title=f"{offer.config.stage}: USD a month, without / with AWS's always-free allowances",
         head=("", *_heads(bills)),
@@ -206,6 +208,8 @@ def tables(offer: Offer, bills: Sequence[Bill]) -> dict[str, Callable[[], Table]
 
 def break_even_words(offer: Offer) -> str:
     """From how many images a month on the stage pays for itself."""
+    if not offer.earned:
+        return "Nothing is sold: the stage has no packages."
     plain, billed = offer.break_even(billed=False), offer.break_even(billed=True)
     if plain is None or billed is None:
         return f"An image earns {usd(offer.earned)}, which is less than it costs."

@@ -15,9 +15,9 @@ IMAGES_MAX = 10_000_000
 def usd_per_image(packages: Sequence[Package], *, cost_credits: int, vnd_per_usd: float) -> float:
     """What is taken for an image whose credits came with the package that gives most for money.
 
-    VNPAY's fee and taxes are not taken off.
+    0 without packages. VNPAY's fee and taxes are not taken off.
     """
-    vnd_per_credit = min(package.price_vnd / package.credits for package in packages)
+    vnd_per_credit = min((each.price_vnd / each.credits for each in packages), default=0)
     return cost_credits * vnd_per_credit / vnd_per_usd
 
 

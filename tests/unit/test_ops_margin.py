@@ -16,6 +16,11 @@ def test_the_package_that_gives_most_for_money_counts() -> None:
     assert usd_per_image([SMALL, large], cost_credits=2, vnd_per_usd=26_000) == pytest.approx(0.05)
 
 
+def test_nothing_is_earned_where_nothing_is_sold() -> None:
+    assert usd_per_image([], cost_credits=2, vnd_per_usd=26_000) == 0
+    assert break_even(0, lambda images: 0.04 * images) is None
+
+
 def test_the_break_even_is_the_first_number_that_pays() -> None:
     assert break_even(0.10, lambda images: 12 + 0.04 * images) == 200
     assert break_even(0.10, lambda images: 12.01 + 0.04 * images) == 201
