@@ -41,6 +41,8 @@ class Plan:
     snap_start: bool
     domain: bool
     """Whether CloudFront hands out the images too, which it does under a domain."""
+    routes: int
+    """How many there are: each has alarms and metrics of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +124,7 @@ def _fixed(plan: Plan, usage: Usage) -> Iterator[Quantity]:
     assumed, standing, sweep = usage.assumptions, usage.standing, usage.events.sweep
     minutes = MONTH_HOURS * 60
     sweeps = standing.sweeps_a_minute * minutes
-    yield "alarms", "alarms", standing.alarms
+    yield "alarms", "alarms", standing.alarms + standing.alarms_a_route * plan.routes
     yield "custom_metrics", "the sweep's metrics", standing.metrics_steady
     rare = standing.metrics_rare * standing.rare_hours / MONTH_HOURS
     yield "custom_metrics", "metrics of failures", rare
@@ -150,7 +152,9 @@ def _variable(plan: Plan, usage: Usage) -> Iterator[Quantity]:
         (events.purchase, plan.images / assumed.images_per_purchase),
     )
     busy = 1 - math.exp(-plan.images / MONTH_HOURS)
-    yield "custom_metrics", "metrics, in hours with images", usage.standing.metrics_busy * busy
+    standing = usage.standing
+    metrics = standing.metrics_busy + standing.metrics_busy_a_route * plan.routes
+    yield "custom_metrics", "metrics, in hours with images", metrics * busy
     yield from _functions(plan, usage, taken)
     yield "http_requests", "requests", taken["http_requests"]
     yield "socket_messages", "messages of the feed", taken["socket_messages"]
@@ -163,12 +167,22 @@ def _variable(plan: Plan, usage: Usage) -> Iterator[Quantity]:
     messages = taken["queue_requests"] * (1 + assumed.queue_requests_each)
     yield "queue_requests", "sent, received, deleted", messages
     yield from _images(plan, usage)
-    yield "data_out", "answers and messages", taken["out_bytes"] / GB
     # A model answers with its image in base64, which takes a third more.
     yield "data_between_regions", "models' answers", plan.images * assumed.image_bytes * 4 / 3 / GB
     yield "active_users", "users", plan.images / assumed.images_per_user
     yield "edge_out", "the page", sessions * assumed.page_bytes / GB
     yield "edge_requests", "the page", sessions * assumed.page_files
+    yield from _ways_to_the_api(usage, taken)
+
+
+def _ways_to_the_api(usage: Usage, taken: dict[str, float]) -> Iterator[Quantity]:
+    """What the page asks passes CloudFront and its function; the feed and programs go past it."""
+    share = usage.assumptions.page_share
+    asked, answered = taken["edge_requests"] * share, taken["edge_out_bytes"] * share
+    yield "edge_requests", "the page's requests to the API", asked
+    yield "edge_functions", "the page's requests to the API", asked
+    yield "edge_out", "answers to the page", answered / GB
+    yield "data_out", "the feed, and other answers", (taken["out_bytes"] - answered) / GB
 
 
 def _functions(plan: Plan, usage: Usage, taken: dict[str, float]) -> Iterator[Quantity]:

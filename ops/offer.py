@@ -32,7 +32,7 @@ class Offer:
 
     @property
     def earned(self) -> float:
-        """USD that an image brings in."""
+        """USD that an image brings in; 0 where nothing is sold."""
         spec = find(self.model)
         assert spec is not None, "the configuration was checked"
         return usd_per_image(
@@ -48,6 +48,7 @@ class Offer:
             log_months=self.config.log_retention_days / DAYS_A_MONTH,
             snap_start=self.snap_start,
             domain=self.domain,
+            routes=len(self.config.routes),
         )
         return bill(plan, self.usage, self.prices)
 

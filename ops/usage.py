@@ -43,6 +43,10 @@ class Counts(_Read):
     """Messages both ways."""
     out_bytes: int = 0
     """Of answers and messages to clients; images are not among them."""
+    edge_requests: int = 0
+    """Those of the requests that pass CloudFront when it is the page that makes them."""
+    edge_out_bytes: int = 0
+    """Those of the bytes out that answer them."""
     log_bytes: int = 0
     """What the functions write; what Lambda adds is assumed."""
     kept_bytes: int = 0
@@ -78,15 +82,18 @@ class Assumptions(_Read):
     queue_polls_a_minute: Some
     page_bytes: Some
     page_files: Some
+    page_share: Annotated[float, Field(ge=0, le=1)]
 
 
 class Standing(_Read):
     """What is there whatever the volume."""
 
     alarms: Some
+    alarms_a_route: Some
     dashboards: Some
     metrics_steady: Some
     metrics_busy: Some
+    metrics_busy_a_route: Some
     metrics_rare: Some
     rare_hours: Annotated[float, Field(ge=0, le=MONTH_HOURS)]
     snapshots: Some

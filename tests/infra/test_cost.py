@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+
+from common.metrics import METRICS, series
 from ops.usage import API_GB, WORKER_GB, read_usage
 from tests.infra.template import FUNCTIONS, Template
 
@@ -14,9 +17,22 @@ def test_functions_have_the_memory_that_they_are_billed_for(aws: Template) -> No
         assert aws.function(name)["MemorySize"] == gb * MIB_OF_A_GB, name
 
 
+def test_each_route_adds_its_alarms_to_the_bill(aws: Template, two_routes: Template) -> None:
+    standing = read_usage().standing
+    for stack, routes in ((aws, 1), (two_routes, 2)):
+        billed = standing.alarms + standing.alarms_a_route * routes
+        assert len(stack.of_type("AWS::CloudWatch::Alarm")) == billed
+
+
+@pytest.mark.parametrize("routes", [1, 2])
+def test_every_metric_is_billed_once(routes: int) -> None:
+    told = read_usage().standing
+    busy = told.metrics_busy + told.metrics_busy_a_route * routes
+    assert series(METRICS, routes=routes) == told.metrics_steady + busy + told.metrics_rare
+
+
 def test_the_bill_has_at_least_what_the_stack_has(aws: Template) -> None:
     standing = read_usage().standing
-    assert len(aws.of_type("AWS::CloudWatch::Alarm")) <= standing.alarms
     assert len(aws.of_type("AWS::CloudWatch::Dashboard")) <= standing.dashboards
     kept = [name for name in FUNCTIONS if "SnapStart" in aws.function(name)]
     assert len(kept) <= standing.snapshots

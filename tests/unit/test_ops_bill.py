@@ -13,7 +13,15 @@ from ops.prices import Price, read_prices
 from ops.usage import BadAssumption, Usage, read_usage
 
 MODEL = "stability.stable-image-core-v1:1"
-PLAN = Plan(images=1000, model=MODEL, model_seconds=9, log_months=2, snap_start=False, domain=False)
+PLAN = Plan(
+    images=1000,
+    model=MODEL,
+    model_seconds=9,
+    log_months=2,
+    snap_start=False,
+    domain=False,
+    routes=1,
+)
 ASSUMPTIONS = {
     "image_bytes": 3_000_000,
     "looks_at_image": 4,
@@ -35,12 +43,15 @@ ASSUMPTIONS = {
     "queue_polls_a_minute": 15,
     "page_bytes": 100_000,
     "page_files": 40,
+    "page_share": 0.5,
 }
 STANDING = {
-    "alarms": 30,
+    "alarms": 28,
+    "alarms_a_route": 2,
     "dashboards": 1,
     "metrics_steady": 5,
-    "metrics_busy": 8,
+    "metrics_busy": 5,
+    "metrics_busy_a_route": 3,
     "metrics_rare": 12,
     "rare_hours": 6,
     "snapshots": 5,
@@ -48,7 +59,15 @@ STANDING = {
     "alarm_mails": 20,
 }
 EVENTS = {
-    "session": {"http_requests": 6, "api_invocations": 10, "socket_messages": 5, "log_bytes": 100},
+    "session": {
+        "http_requests": 6,
+        "edge_requests": 6,
+        "api_invocations": 10,
+        "socket_messages": 5,
+        "out_bytes": 60_000,
+        "edge_out_bytes": 50_000,
+        "log_bytes": 100,
+    },
     "image": {
         "http_requests": 1,
         "api_invocations": 6,
@@ -61,7 +80,7 @@ EVENTS = {
         "kept_bytes": 4_000,
     },
     "look": {"http_requests": 1, "api_invocations": 1, "read_units": 2.5},
-    "purchase": {"http_requests": 5, "api_invocations": 6, "write_units": 14},
+    "purchase": {"http_requests": 5, "edge_requests": 3, "api_invocations": 6, "write_units": 14},
     "sweep": {"api_invocations": 1, "read_units": 3.5, "log_bytes": 500},
 }
 USAGE = Usage.model_validate({"assumptions": ASSUMPTIONS, "standing": STANDING, "events": EVENTS})
@@ -168,12 +187,34 @@ def test_snapshots_cost_all_month_and_start_sooner() -> None:
 
 def test_the_page_is_paid_for_by_the_visit_and_under_a_domain_the_images_by_the_look() -> None:
     plain, named = (bill(replace(PLAN, domain=on), USAGE, prices()) for on in (False, True))
-    assert quantities(plain, "edge_out") == {"the page": pytest.approx(0.02)}
-    assert quantities(plain, "edge_requests") == {"the page": 8_000}
+    assert quantities(plain, "edge_out")["the page"] == pytest.approx(0.02)
+    assert quantities(plain, "edge_requests")["the page"] == 8_000
     looked = quantities(plain, "data_out")["looks at images"]
     assert quantities(named, "edge_out")["looks at images"] == looked
     assert quantities(named, "edge_requests")["looks at images"] == 4_000
     assert "looks at images" not in quantities(named, "data_out")
+
+
+def test_what_the_page_asks_passes_cloudfront_and_its_function() -> None:
+    of = bill(PLAN, USAGE, prices())
+    # Half of 200 visits × 6 and 50 purchases × 3; VNPAY's own calls go past it.
+    asked = (1200 + 150) / 2
+    assert quantities(of, "edge_requests")["the page's requests to the API"] == asked
+    assert quantities(of, "edge_functions") == {"the page's requests to the API": asked}
+    assert quantities(of, "edge_out")["answers to the page"] == pytest.approx(0.005)
+    assert quantities(of, "data_out")["the feed, and other answers"] == pytest.approx(0.007)
+    programs = bill(PLAN, USAGE.assuming(["page_share=0"]), prices())
+    assert quantities(programs, "edge_functions") == {}
+    assert quantities(programs, "data_out")["the feed, and other answers"] == pytest.approx(0.012)
+
+
+def test_each_further_route_has_alarms_and_metrics_of_its_own() -> None:
+    one, three = (bill(replace(PLAN, routes=routes), USAGE, prices()) for routes in (1, 3))
+    assert quantities(one, "alarms") == {"alarms": 30}
+    assert quantities(three, "alarms") == {"alarms": 34}
+    busy = "metrics, in hours with images"
+    more = quantities(three, "custom_metrics")[busy] / quantities(one, "custom_metrics")[busy]
+    assert more == pytest.approx((5 + 9) / (5 + 3))
 
 
 def test_images_that_are_not_kept_long_are_never_archived() -> None:

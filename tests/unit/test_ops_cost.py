@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from common.config import parse
+from common.models.catalogue import DEFAULT_MODEL
 from ops import cli
 from sandbox.errors import SandboxError
 
@@ -137,6 +139,26 @@ def test_cost_says_when_an_image_costs_more_than_it_earns(
 ) -> None:
     out = said(capsys, "cost", "--images", "1000", "--vnd-per-usd", "100000")
     assert "An image earns $0.03, which is less than it costs." in out
+
+
+def test_cost_tells_no_margin_where_nothing_is_sold(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("ops.stages.configured", lambda _stage: parse({"packages": []}))
+    out = said(capsys, "cost", "--images", "1000", "--plot", str(tmp_path / "cost.png"))
+    assert "Nothing is sold: the stage has no packages." in out
+    assert not any(word in out for word in ("revenue", "profit", "margin"))
+    facts = told(capsys, "cost", "--images", "1000")
+    assert facts["usd_earned_per_image"] == 0
+    assert set(facts["break_even_images"].values()) == {None}
+
+
+def test_cost_counts_the_alarms_of_every_route(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    routes = [{"model": DEFAULT_MODEL, "region": region} for region in ("us-west-2", "eu-west-1")]
+    monkeypatch.setattr("ops.stages.configured", lambda _stage: parse({"routes": routes}))
+    assert "22 alarms × $0.1" in said(capsys, "cost", "--images", "1000")
 
 
 def test_cost_stands_beside_the_seeds_tiers(capsys: pytest.CaptureFixture[str]) -> None:

@@ -41,6 +41,7 @@ def test_no_price_is_of_something_that_nobody_pays_for() -> None:
         log_months=1,
         snap_start=True,
         domain=True,
+        routes=1,
     )
     paid = {line.name for line in bill(everything, read_usage(), prices).lines}
     models = {name for name, price in prices.items() if price.service == "Model"}
