@@ -68,7 +68,7 @@ cost: setup ## draw docs/screens/cost.png and write the tables of docs/COST.md
 	bin/imagify cost --stage prod --plot docs/screens/cost.png
 	COST_PAGE=1 $(PYTEST) tests/unit/test_cost_page.py
 
-count-usage: setup ## count anew what each thing that happens takes of AWS, into ops/usage.toml
+count-usage: setup ## count anew what each thing that happens takes of AWS, into ops/costs/usage.toml
 	COUNT_USAGE=1 $(PYTEST) tests/handlers/test_usage.py
 
 dashboard: setup ## draw the picture of the dashboard in docs/screens, with made-up data

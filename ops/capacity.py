@@ -31,10 +31,10 @@ def capacity(
     """
     import json
 
-    from ops.capacity_tables import facts, tables
+    from ops.costs.capacity_tables import facts, tables
+    from ops.costs.usage import read_usage
     from ops.stages import configured
     from ops.terminal import OUT
-    from ops.usage import read_usage
 
     config, usage = configured(stage), read_usage()
     if as_json:

@@ -12,7 +12,7 @@ from typer import BadParameter, Option
 from ops.options import Json, Markdown, StageOrUsual
 
 if TYPE_CHECKING:
-    from ops.offer import Offer
+    from ops.costs.offer import Offer
 
 
 Images = Annotated[
@@ -42,11 +42,11 @@ Assume = Annotated[
     list[str] | None,
     Option(
         metavar="NAME=NUMBER",
-        help="Assume otherwise than ops/usage.toml: months_kept=24; may be repeated.",
+        help="Assume otherwise than ops/costs/usage.toml: months_kept=24; may be repeated.",
     ),
 ]
 OtherPrices = Annotated[
-    Path | None, Option(metavar="FILE", help="Other prices than in ops/prices.toml, as TOML.")
+    Path | None, Option(metavar="FILE", help="Other prices than in ops/costs/prices.toml, as TOML.")
 ]
 VndPerUsd = Annotated[
     float | None, Option(metavar="N", min=1, help=r"VND for a dollar.  \[default: 26000]")
@@ -78,26 +78,26 @@ def cost(
 ) -> int:
     """What images cost a month, line by line, what they earn, and where both meet.
 
-    Nothing is asked of AWS: what an image takes is counted in ops/usage.toml, and multiplied by
-    ops/prices.toml. A price with a `?` is not confirmed for its region.
+    Nothing is asked of AWS: what an image takes is counted in ops/costs/usage.toml, and multiplied
+    by ops/costs/prices.toml. A price with a `?` is not confirmed for its region.
     """
     import json
 
-    from ops import cost_tables
-    from ops.seed import TIERS
+    from ops.costs import bill_tables
+    from ops.costs.seed import TIERS
     from ops.terminal import ERR, OUT
 
     offer = _offer(stage, assume or [], prices, vnd_per_usd, snap_start=snap_start, domain=domain)
     bills = [offer.bill(number) for number in images or TIERS]
     if plot is not None:
-        from ops.cost_plot import draw
+        from ops.costs.plot import draw
 
         draw(offer, plot)
         ERR.print(f"Drawn: {plot}")
     if as_json:
-        OUT.out(json.dumps(cost_tables.facts(offer, bills), indent=2))
+        OUT.out(json.dumps(bill_tables.facts(offer, bills), indent=2))
         return 0
-    known = cost_tables.tables(offer, bills)
+    known = bill_tables.tables(offer, bills)
     names = table or ["lines" if len(bills) == 1 else "services", "summary", "goal", "choices"]
     if unknown := set(names) - set(known):
         raise BadParameter(f"there is no table {min(unknown)}; there are {', '.join(known)}")
@@ -106,7 +106,7 @@ def cost(
         for each in (known[name]() for name in names)
     ]
     if "summary" in names:
-        texts.append(cost_tables.break_even_words(offer))
+        texts.append(bill_tables.break_even_words(offer))
     OUT.out("\n\n".join(texts))
     return 0
 
@@ -120,11 +120,11 @@ def _offer(
     snap_start: bool | None,
     domain: bool | None,
 ) -> Offer:
-    from ops.margin import VND_PER_USD
-    from ops.offer import Offer
-    from ops.prices import BadPrices, read_prices
+    from ops.costs.margin import VND_PER_USD
+    from ops.costs.offer import Offer
+    from ops.costs.prices import BadPrices, read_prices
+    from ops.costs.usage import BadAssumption, read_usage
     from ops.stages import configured
-    from ops.usage import BadAssumption, read_usage
 
     config = configured(stage)
     try:

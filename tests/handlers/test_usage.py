@@ -1,4 +1,4 @@
-"""What each thing that happens takes of AWS, counted on the real handlers: `ops/usage.toml`.
+"""What each thing that happens takes of AWS, counted on the real handlers: `ops/costs/usage.toml`.
 
 `make count-usage` writes that file's counts anew.
 """
@@ -32,7 +32,7 @@ from functions.status import handler as status
 from functions.submit import handler as submit
 from functions.sweep import handler as sweep
 from functions.worker import handler as worker
-from ops.usage import USAGE, Counts, read_usage
+from ops.costs.usage import USAGE, Counts, read_usage
 from tests.contract.backends import (
     JOBS_TABLE,
     LEDGER_TABLE,

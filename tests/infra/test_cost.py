@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from common.metrics import METRICS, series
-from ops.usage import API_GB, WORKER_GB, read_usage
+from ops.costs.usage import API_GB, WORKER_GB, read_usage
 from tests.infra.template import FUNCTIONS, Template
 
 MIB_OF_A_GB = 1024

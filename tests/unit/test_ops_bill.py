@@ -8,9 +8,9 @@ from datetime import date
 
 import pytest
 
-from ops.bill import Bill, Part, Plan, bill
-from ops.prices import Price, read_prices
-from ops.usage import BadAssumption, Usage, read_usage
+from ops.costs.bill import Bill, Part, Plan, bill
+from ops.costs.prices import Price, read_prices
+from ops.costs.usage import BadAssumption, Usage, read_usage
 
 MODEL = "stability.stable-image-core-v1:1"
 PLAN = Plan(

@@ -6,8 +6,8 @@ import pytest
 
 from common.config import Config
 from common.routes import Route
-from ops.limits import DAY, HOUR, Capacity, capacity, changes
-from ops.usage import read_usage
+from ops.costs.limits import DAY, HOUR, Capacity, capacity, changes
+from ops.costs.usage import read_usage
 
 MODEL = "stability.stable-image-core-v1:1"
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from common.config import DEFAULT_PACKAGES
-from ops.margin import break_even, usd_per_image
+from ops.costs.margin import break_even, usd_per_image
 from tests.world import SMALL
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from common.models.catalogue import DEFAULT_MODEL
-from ops.bill import Plan, bill
-from ops.prices import BadPrices, read_prices
-from ops.usage import read_usage
+from ops.costs.bill import Plan, bill
+from ops.costs.prices import BadPrices, read_prices
+from ops.costs.usage import read_usage
 
 SEED_DAY = date(2024, 11, 1)
 

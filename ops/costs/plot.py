@@ -9,8 +9,8 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ops.cost_tables import GOAL_USD
-from ops.offer import Offer
+from ops.costs.bill_tables import GOAL_USD
+from ops.costs.offer import Offer
 
 FROM, TO, STEPS = 100, 200_000, 60
 SEED_USD = 8.0

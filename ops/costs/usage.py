@@ -1,4 +1,4 @@
-"""What the product takes of AWS: counted on its handlers, or assumed, from `ops/usage.toml`."""
+"""What the product takes of AWS, counted on its handlers or assumed: `ops/costs/usage.toml`."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Counts(_Read):
 
 
 class Assumptions(_Read):
-    """What cannot be counted here; `ops/usage.toml` says why each is what it is."""
+    """What cannot be counted here; `ops/costs/usage.toml` says why each is what it is."""
 
     image_bytes: Many
     looks_at_image: Some
@@ -117,7 +117,7 @@ class Events(_Read):
 
 
 class Usage(_Read):
-    """All of `ops/usage.toml`."""
+    """All of `ops/costs/usage.toml`."""
 
     assumptions: Assumptions
     standing: Standing

@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from ops.bill import Bill, Line, Part
-from ops.offer import Offer
-from ops.seed import TIERS, seed_lines
-from ops.tables import Table, number, usd
+from ops.costs.bill import Bill, Line, Part
+from ops.costs.offer import Offer
+from ops.costs.seed import TIERS, seed_lines
+from ops.costs.tables import Table, number, usd
 
 GOAL_USD = 0.60
 """What everything but the model may cost for 1,000 images."""

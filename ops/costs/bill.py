@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from ops.prices import Price, Prices
-from ops.usage import API_GB, MONTH_HOURS, WORKER_GB, Counts, Usage
+from ops.costs.prices import Price, Prices
+from ops.costs.usage import API_GB, MONTH_HOURS, WORKER_GB, Counts, Usage
 
 GB = 1e9
 """Bytes; AWS bills some of it by 2**30, which is 7% less than what is reckoned here."""

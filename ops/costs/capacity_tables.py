@@ -7,9 +7,9 @@ from dataclasses import asdict
 from typing import Any
 
 from common.config import Config
-from ops.limits import DAY, HOUR, Capacity, capacity, changes
-from ops.tables import Table
-from ops.usage import Usage
+from ops.costs.limits import DAY, HOUR, Capacity, capacity, changes
+from ops.costs.tables import Table
+from ops.costs.usage import Usage
 
 
 def tables(config: Config, usage: Usage, account_concurrency: int) -> Sequence[Table]:

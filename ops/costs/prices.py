@@ -1,4 +1,4 @@
-"""What things cost: AWS's prices from `ops/prices.toml`, the models' from the catalogue."""
+"""What things cost: AWS's prices from `ops/costs/prices.toml`, the models' from the catalogue."""
 
 from __future__ import annotations
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from common.config import Config
 from common.models.catalogue import find
-from ops.bill import Bill, Plan, bill
-from ops.margin import break_even, usd_per_image
-from ops.prices import Prices
-from ops.usage import Usage
+from ops.costs.bill import Bill, Plan, bill
+from ops.costs.margin import break_even, usd_per_image
+from ops.costs.prices import Prices
+from ops.costs.usage import Usage
 
 DAYS_A_MONTH = 30
 

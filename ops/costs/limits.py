@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from common.config import Config
 from common.routes import Route
 from common.sizing import worker_concurrency
-from ops.usage import Usage
+from ops.costs.usage import Usage
 
 PARTITION_WRITES = 1_000
 QUEUE_IN_FLIGHT = 120_000

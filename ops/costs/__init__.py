@@ -1,0 +1,1 @@
+"""What `imagify cost` and `imagify capacity` reckon with: quantities, prices, limits, tables."""
