@@ -216,6 +216,11 @@ class Config(BaseModel):
         return f"Imagify-{self.stage}"
 
     @property
+    def web_stack_name(self) -> str:
+        """What CloudFormation calls the page's stack."""
+        return f"{self.stack_name}-web"
+
+    @property
     def image_key_versions(self) -> tuple[int, ...]:
         """Whose links work: the pair that signs, and the one before, as its links are about."""
         return tuple(range(self.image_key_version, max(self.image_key_version - 2, 0), -1))

@@ -68,7 +68,7 @@ class ImagifyWebStack(Stack):
         super().__init__(
             scope,
             CONSTRUCT_ID,
-            stack_name=f"{config.stack_name}-web",
+            stack_name=config.web_stack_name,
             description="Imagify: the page, and CloudFront in front of it",
             env=Environment(account=home.account, region=config.home_region),
         )

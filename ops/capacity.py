@@ -8,12 +8,12 @@ from typing import Annotated
 
 from typer import Option
 
-from ops.options import Json, Markdown, StageOrUsual
+from ops.options import Json, Markdown, StageIfAny
 
 
 def capacity(
     *,
-    stage: StageOrUsual = None,
+    stage: StageIfAny = None,
     account_concurrency: Annotated[
         int,
         Option(
@@ -28,6 +28,7 @@ def capacity(
     """How many images a stage can make, what keeps it from more, and what each change would buy.
 
     Nothing is asked of AWS: the limits are those of cdk.json and of AWS's documentation.
+    Without a stage they are dev's.
     """
     import json
 

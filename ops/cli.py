@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-from typer import Typer, TyperException
+from typer import Abort, Typer, TyperException
 
 from ops.audit import audit
 from ops.buy import buy
@@ -58,6 +58,9 @@ def main(argv: Sequence[str]) -> int:
     except TyperException as error:
         _say(f"{error.format_message().rstrip('.')}. Try: {_help(argv)}")
         return error.exit_code
+    except Abort:  # no, or Ctrl-D, to a question: each is asked before anything is done
+        _say("Nothing was done.")
+        return 1
     except Exception as error:  # a bug of ours too ends in a sentence, with a way to see more
         if os.environ.get("IMAGIFY_DEBUG"):
             raise

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import BadParameter, Option
 
-from ops.options import Json, Markdown, StageOrUsual
+from ops.options import Json, Markdown, StageIfAny
 
 if TYPE_CHECKING:
     from ops.costs.offer import Offer
@@ -59,7 +59,7 @@ Plot = Annotated[
 def cost(
     *,
     images: Images = None,
-    stage: StageOrUsual = None,
+    stage: StageIfAny = None,
     table: Tables = None,
     snap_start: SnapStart = None,
     domain: Annotated[
@@ -80,6 +80,7 @@ def cost(
 
     Nothing is asked of AWS: what an image takes is counted in ops/costs/usage.toml, and multiplied
     by ops/costs/prices.toml. A price with a `?` is not confirmed for its region.
+    Without a stage it is dev's.
     """
     import json
 

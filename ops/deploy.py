@@ -8,11 +8,10 @@ from typing import Annotated
 
 from typer import Option
 
-from ops.options import Profile, Stage
+from ops.options import Profile, Stage, Yes
 
-Yes = Annotated[
-    bool,
-    Option("--yes", envvar="IMAGIFY_YES", help="Approve new permissions without being asked."),
+RevertDrift = Annotated[
+    bool, Option("--revert-drift", help="Take back what was changed by hand, too.")
 ]
 
 
@@ -37,7 +36,13 @@ def diff(*, stage: Stage, profile: Profile = None) -> int:
     return 0
 
 
-def deploy(*, stage: Stage, yes: Yes = False, profile: Profile = None) -> int:
+def deploy(
+    *,
+    stage: Stage,
+    yes: Yes = False,
+    revert_drift: RevertDrift = False,
+    profile: Profile = None,
+) -> int:
     """Bring a stage to AWS, or bring what is there up to date.
 
     Asks before it gives anything new permissions. What fails is undone by CloudFormation.
@@ -45,5 +50,5 @@ def deploy(*, stage: Stage, yes: Yes = False, profile: Profile = None) -> int:
     from ops.rollout import roll_out
     from ops.target import open_target
 
-    roll_out(open_target(stage, profile), approved=yes)
+    roll_out(open_target(stage, profile), approved=yes, revert_drift=revert_drift)
     return 0

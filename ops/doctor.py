@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import BadParameter, Option
 
-from ops.options import Json, Profile, Region, StackName
+from ops.options import Json, Profile, Region, StackName, StageIfAny, Yes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,19 +18,14 @@ if TYPE_CHECKING:
     from ops.checkup.everything import Canary
     from ops.checkup.finding import Finding
 
-Stage = Annotated[
-    str | None,
-    Option(metavar="S", help="A stage of cdk.json on AWS, deployed or not."),
-]
 WithCanary = Annotated[
     bool, Option("--canary", help="Have each route's model make an image, which costs something.")
 ]
-Yes = Annotated[bool, Option("--yes", help="Do not ask before that.")]
 
 
 def doctor(
     *,
-    stage: Stage = None,
+    stage: StageIfAny = None,
     canary: WithCanary = False,
     yes: Yes = False,
     as_json: Json = False,
@@ -39,6 +34,8 @@ def doctor(
     profile: Profile = None,
 ) -> int:
     """Check everything that a deployment rests on, and change nothing.
+
+    With a stage or a stack, that one on AWS, deployed or not; without, the local run.
 
     Exit code 1: something fails. Warnings, and what could not be looked at, do not count.
     """

@@ -52,8 +52,16 @@ def complete(fields: Mapping[str, Any], *, api_url: str) -> str:
 
 
 def store(text: str, *, ssm: SSMClient, parameter: str) -> None:
-    """Put the account into the parameter, encrypted with the account's own key."""
-    ssm.put_parameter(Name=parameter, Value=text, Type="SecureString", Overwrite=True)
+    """Put the account into the parameter, encrypted with the account's own key.
+
+    A parameter of another type, which somebody has made by hand, is deleted first: Parameter Store
+    does not let a type be changed.
+    """
+    try:
+        ssm.put_parameter(Name=parameter, Value=text, Type="SecureString", Overwrite=True)
+    except ssm.exceptions.HierarchyTypeMismatchException:
+        ssm.delete_parameter(Name=parameter)
+        ssm.put_parameter(Name=parameter, Value=text, Type="SecureString")
 
 
 def _asked() -> Mapping[str, Any]:

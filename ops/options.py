@@ -38,6 +38,7 @@ Profile = Annotated[
 Stage = Annotated[
     str, Option(metavar="S", help="A stage of cdk.json, such as dev; it becomes Imagify-S.")
 ]
-StageOrUsual = Annotated[
-    str | None, Option("--stage", metavar="S", help=r"A stage of cdk.json.  \[default: dev]")
+StageIfAny = Annotated[str | None, Option("--stage", metavar="S", help="A stage of cdk.json.")]
+Yes = Annotated[
+    bool, Option("--yes", envvar="IMAGIFY_YES", help="Approve what would be asked otherwise.")
 ]

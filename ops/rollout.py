@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
@@ -17,21 +17,30 @@ from sandbox.errors import SandboxError
 from sandbox.state import Outputs
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudformation.type_defs import StackTypeDef
     from mypy_boto3_ssm.type_defs import ParameterStringFilterTypeDef
 
 BUSY = "_IN_PROGRESS"
 """How CloudFormation's names for a stack that is being changed end."""
 
 
-def roll_out(target: Target, *, approved: bool) -> None:
-    """Deploy the stage's stacks, and say where everything is. Raises SandboxError."""
+def roll_out(target: Target, *, approved: bool, revert_drift: bool = False) -> None:
+    """Deploy the stage's stacks, and say where everything is. Raises SandboxError.
+
+    With `revert_drift` CloudFormation compares the template with what is there, and not only with
+    the template before: what was changed by hand is taken back.
+    """
     if not approved and not sys.stdin.isatty():
         raise SandboxError("There is nobody to approve new permissions: say --yes.")
     target.require_bootstrapped()
     target.require_image_keys()
-    ERR.print(_intent(target), markup=False)
+    found = target.stacks()
+    if revert_drift:
+        _require_all(target, found)
+    ERR.print(_intent(target, found), markup=False)
     approval = "never" if approved else "broadening"
-    target.cdk("deploy", "--require-approval", approval)
+    drift = ("--revert-drift",) if revert_drift else ()
+    target.cdk("deploy", "--require-approval", approval, *drift)
     outputs = outputs_of(target)
     _show(places(outputs), next_steps(target, outputs))
 
@@ -76,9 +85,18 @@ def next_steps(target: Target, outputs: Mapping[str, str]) -> dict[str, str]:
     return steps
 
 
-def _intent(target: Target) -> str:
+def _require_all(target: Target, found: Sequence[StackTypeDef]) -> None:
+    """Raise SandboxError where a stack is not there, as nobody can have changed it by hand."""
+    there = {stack["StackName"] for stack in found}
+    missing = [name for name in target.stack_names if name not in there]
+    if missing:
+        raise SandboxError(
+            f"Not deployed yet: {', '.join(missing)}. Deploy first without --revert-drift."
+        )
+
+
+def _intent(target: Target, found: Sequence[StackTypeDef]) -> str:
     """What is about to be done. Raises SandboxError while somebody else changes a stack."""
-    found = target.stacks()
     for stack in found:
         if stack["StackStatus"].endswith(BUSY):
             raise SandboxError(

@@ -26,6 +26,7 @@ from common.vnpay_gateway import HttpGateway
 from common.wall_clock import utc_now
 from ops.dead_letters import DeadLetters
 from ops.read_books import BooksReader
+from ops.stack_state import find_stack
 from ops.stalled_jobs import Desk
 from sandbox.clients import client_settings
 from sandbox.errors import SandboxError
@@ -99,10 +100,12 @@ class Stack:
                 profile_name=where.profile, region_name=where.region
             )
             self._settings = {}
-            answer = self._session.client("cloudformation").describe_stacks(StackName=stack)
+            found = find_stack(self._session.client("cloudformation"), stack)
         except (BotoCoreError, ClientError) as error:
             raise StackError(f"The stack {self.name} cannot be looked at: {error}") from error
-        outputs = answer["Stacks"][0].get("Outputs", [])
+        if found is None:
+            raise StackError(f"The stack {self.name} is not deployed.")
+        outputs = found.get("Outputs", [])
         try:
             self.outputs = Outputs.model_validate(
                 {output["OutputKey"]: output["OutputValue"] for output in outputs}

@@ -8,19 +8,15 @@ from typing import TYPE_CHECKING
 from boto3.session import Session
 from botocore.exceptions import BotoCoreError, ClientError
 
-from common.aws.errors import error_code
 from common.config import Config
 from ops.cdk import run_cdk
+from ops.prerequisites import bootstrap_version, bootstrap_wrong, missing_image_keys
+from ops.stack_state import find_stack
 from ops.stages import configured
 from sandbox.errors import SandboxError
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudformation.type_defs import StackTypeDef
-
-BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
-"""What `cdk bootstrap` leaves behind, under the qualifier that it takes unless told otherwise."""
-PROPOSED = "REVIEW_IN_PROGRESS"
-"""A stack of which nothing is but a proposal, such as a first deploy that nobody approved."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +37,7 @@ class Target:
     @property
     def stack_names(self) -> tuple[str, ...]:
         """What CloudFormation calls the stage: the service, and the page, which may be missing."""
-        return (self.config.stack_name, f"{self.config.stack_name}-web")
+        return (self.config.stack_name, self.config.web_stack_name)
 
     def stacks(self) -> list[StackTypeDef]:
         """Those of the stage's stacks that are there. Raises SandboxError."""
@@ -49,32 +45,22 @@ class Target:
 
     def require_bootstrapped(self) -> None:
         """Raise SandboxError, with what to do, where the CDK has nothing to deploy with."""
-        try:
-            self.session.client("ssm").get_parameter(Name=BOOTSTRAP_PARAMETER)
-        except ClientError as error:
-            if error_code(error) != "ParameterNotFound":
-                raise
+        wrong = bootstrap_wrong(bootstrap_version(self.session.client("ssm")))
+        if wrong:
+            profile = f" PROFILE={self.profile}" if self.profile else ""
             raise SandboxError(
-                f"{self.environment} is not bootstrapped for the CDK. Do it once:"
-                f" make bootstrap STAGE={self.config.stage}"
-            ) from None
+                f"{self.environment} is {wrong}. Do it once:"
+                f" make bootstrap STAGE={self.config.stage}{profile}"
+            )
 
     def require_image_keys(self) -> None:
         """Raise SandboxError, with what to do, where a key that the template reads is not there."""
-        config = self.config
-        if config.domain is None:
-            return
-        versions = {
-            config.image_public_key_parameter(each): each for each in config.image_key_versions
-        }
-        missing = self.session.client("ssm").get_parameters(Names=list(versions))[
-            "InvalidParameters"
+        profile = f" --profile {self.profile}" if self.profile else ""
+        commands = [
+            f"bin/imagify image-key new --stage {self.config.stage} --version {version}{profile}"
+            for version in missing_image_keys(self.session.client("ssm"), self.config)
         ]
-        if missing:
-            commands = [
-                f"bin/imagify image-key new --stage {config.stage} --version {versions[name]}"
-                for name in missing
-            ]
+        if commands:
             raise SandboxError(f"A key that signs images' links is missing: {'; '.join(commands)}")
 
     def cdk(self, command: str, *options: str) -> None:
@@ -90,15 +76,10 @@ class Target:
         run_cdk([*arguments, *profile])
 
     def _stack(self, name: str) -> StackTypeDef | None:
-        cloudformation = self.session.client("cloudformation")
         try:
-            found = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+            return find_stack(self.session.client("cloudformation"), name)
         except ClientError as error:
-            # CloudFormation has no error of its own for a stack that is not there.
-            if error_code(error) == "ValidationError" and "does not exist" in str(error):
-                return None
             raise SandboxError(f"The stack {name} cannot be looked at: {error}") from error
-        return None if found["StackStatus"] == PROPOSED else found
 
 
 def open_target(stage: str, profile: str | None, *, forced: bool = False) -> Target:

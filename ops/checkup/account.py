@@ -11,7 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from common.config import Config
 from ops.checkup.asking import said
-from ops.checkup.finding import DEPLOY_AGAIN, Finding, fail, ok, unknown, warn
+from ops.checkup.finding import DEPLOY_OR_REVERT, Finding, fail, ok, unknown, warn
+from ops.limits import UNRESERVED_LEFT, left_unreserved
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
 CREDENTIALS, CLOCK, CONCURRENCY = "credentials", "clock", "concurrency"
 CLOCK_WARN_SECONDS, CLOCK_FAIL_SECONDS = 60, 300
 """AWS refuses signatures that are more than five minutes off; VNPAY's links live some minutes."""
-UNRESERVED_MIN = 100
-"""What AWS keeps for functions without a share of their own; of an account that may run fewer in
-all it keeps everything: new ones may run 10, and are told `below its minimum value of [10]`.
-https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html"""
 CONCURRENCY_QUOTA = "L-B99A9384"
 """Service Quotas' name of Lambda's concurrent executions."""
 
@@ -93,7 +90,7 @@ def concurrency(
             )
         return ok(CONCURRENCY, f"Nothing is reserved of {limit}.")
     wanted = config.workers + 2 * config.looks_at_once
-    kept = min(UNRESERVED_MIN, limit)
+    kept = left_unreserved(limit)
     free = max(0, unreserved + own - kept)
     others = limit - unreserved - own
     sum_of = f"{config.workers} workers + 2 × {config.looks_at_once} looks and submits = {wanted}"
@@ -103,14 +100,14 @@ def concurrency(
             f"{sum_of} are to be reserved, and {free} can be: the account runs {limit} at once, "
             f"others have reserved {others}, AWS keeps {kept}. "
             "CloudFormation will refuse it.",
-            f"{_more(config, wanted + others + UNRESERVED_MIN)}; or looks_at_once, workers_max or "
+            f"{_more(config, wanted + others + UNRESERVED_LEFT)}; or looks_at_once, workers_max or "
             "reserve_concurrency in cdk.json",
         )
     if deployed and own != wanted:
         return warn(
             CONCURRENCY,
             f"{own} are reserved, configured are {sum_of}.",
-            DEPLOY_AGAIN,
+            DEPLOY_OR_REVERT,
         )
     return ok(CONCURRENCY, f"{sum_of} reserved of {limit}; AWS keeps {kept}.")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from common.config import Config
-from ops.checkup.finding import DEPLOY_AGAIN, Finding, fail, ok, skip, warn
+from ops.checkup.finding import DEPLOY, DEPLOY_OR_REVERT, REVERT, Finding, fail, ok, skip, warn
 
 if TYPE_CHECKING:
     from mypy_boto3_cloudwatch import CloudWatchClient
@@ -59,9 +59,11 @@ def present(alarms: Sequence[Mapping[str, Any]], names: Sequence[str]) -> Findin
     """Each alarm that the stack made is there, and does what it should when it goes off."""
     missing = sorted(set(names) - {each["AlarmName"] for each in alarms})
     off = [each["AlarmName"] for each in alarms if not each["ActionsEnabled"]]
-    if missing or not names:
-        gone = f"Gone: {', '.join(missing)}." if missing else "The stack has none."
-        return fail(ALARMS, gone, DEPLOY_AGAIN)
+    if not names:
+        return fail(ALARMS, "The stack has none.", DEPLOY)
+    if missing:
+        gone = f"Gone: {', '.join(missing)}."
+        return fail(ALARMS, gone, REVERT)
     if off:
         return fail(
             ALARMS,
@@ -86,9 +88,11 @@ def told(
     """Each alarm is told to somebody who has agreed to it."""
     silent = [each["AlarmName"] for each in alarms if not each["AlarmActions"]]
     if silent:
-        return fail(TOLD, f"Nobody of {', '.join(silent)}.", DEPLOY_AGAIN)
+        return fail(TOLD, f"Nobody of {', '.join(silent)}.", DEPLOY_OR_REVERT)
     if not subscribed:
-        return fail(TOLD, "Nobody has subscribed to their topic.", DEPLOY_AGAIN)
+        (topic, *_) = alarms[0]["AlarmActions"]
+        mend = f"aws sns subscribe --protocol email --notification-endpoint {email}"
+        return fail(TOLD, "Nobody has subscribed to their topic.", f"{mend} --topic-arn {topic}")
     pending = [each["Endpoint"] for each in subscribed if each["SubscriptionArn"] == PENDING]
     if len(pending) == len(subscribed):
         return fail(
@@ -102,5 +106,5 @@ def told(
         each["Endpoint"] for each in subscribed if each["SubscriptionArn"].startswith("arn:")
     ]
     if email not in confirmed:
-        return warn(TOLD, f"{', '.join(confirmed) or 'nobody'}, and not {email}.", DEPLOY_AGAIN)
+        return warn(TOLD, f"{', '.join(confirmed) or 'nobody'}, and not {email}.", DEPLOY_OR_REVERT)
     return ok(TOLD, f"{', '.join(confirmed)}.")

@@ -40,6 +40,7 @@ ACTIONS: Mapping[str, str] = MappingProxyType(
         "ListSubscriptionsByTopic": "sns:ListSubscriptionsByTopic",
         "GetSchedule": "scheduler:GetSchedule",
         "GetParameter": "ssm:GetParameter",
+        "GetParameters": "ssm:GetParameters",
     }
 )
 """Each operation and the IAM action that allows it; all of them only read. S3's differ in name:

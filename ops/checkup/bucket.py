@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from common.aws.errors import error_code
-from ops.checkup.finding import DEPLOY_AGAIN, Finding, fail, ok, warn
+from ops.checkup.finding import REVERT, Finding, fail, ok, warn
 from ops.checkup.permissions import as_list
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def tls(bucket: str, policy: Mapping[str, Any]) -> Finding:
             and wanted <= set(as_list(each.get("Resource", [])))
         ):
             return ok(TLS, "Whatever does not come over TLS is denied.")
-    return fail(TLS, "Its policy does not deny plain HTTP.", DEPLOY_AGAIN)
+    return fail(TLS, "Its policy does not deny plain HTTP.", REVERT)
 
 
 def look_at_encryption(s3: S3Client, bucket: str) -> Iterator[Finding]:
@@ -95,7 +95,7 @@ def look_at_encryption(s3: S3Client, bucket: str) -> Iterator[Finding]:
     if any(kinds):
         yield ok(ENCRYPTION, f"{', '.join(filter(None, kinds))} by default.")
     else:
-        yield fail(ENCRYPTION, "No default encryption is set.", DEPLOY_AGAIN)
+        yield fail(ENCRYPTION, "No default encryption is set.", REVERT)
 
 
 def look_at_ownership(s3: S3Client, bucket: str) -> Iterator[Finding]:
@@ -108,7 +108,7 @@ def look_at_ownership(s3: S3Client, bucket: str) -> Iterator[Finding]:
     if owners == ["BucketOwnerEnforced"]:
         yield ok(OWNERSHIP, "The bucket's owner owns all; access lists are off.")
     else:
-        yield warn(OWNERSHIP, f"Access lists count: {owners or 'not set'}.", DEPLOY_AGAIN)
+        yield warn(OWNERSHIP, f"Access lists count: {owners or 'not set'}.", REVERT)
 
 
 def _or_none(ask: Callable[[], Any], missing: str) -> Any:

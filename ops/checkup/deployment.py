@@ -163,7 +163,8 @@ class Stack:
     """A stack that is there."""
 
     status: str
-    outputs: Outputs
+    outputs: Outputs | None
+    """None while it has not all of ours, as it was never deployed as a whole."""
     resources: tuple[Resource, ...]
 
     def of_kind(self, kind: str) -> tuple[str, ...]:

@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from pydantic import ValidationError
-
 from ops.checkup import account, alarms, bucket, models, money, queues, settings, sweep, tables
 from ops.checkup.asking import asked
 from ops.checkup.canary import canary
 from ops.checkup.deployment import Deployment, Stack
 from ops.checkup.find import read_stack
-from ops.checkup.finding import DEPLOY_AGAIN, Finding, Verdict, fail, skip
+from ops.checkup.finding import DEPLOY, Finding, Verdict, fail, skip
 from ops.checkup.mending import for_here
 from ops.checkup.permissions import (
     INDEXES,
@@ -24,6 +22,7 @@ from ops.checkup.permissions import (
     models_check,
     read_functions,
 )
+from sandbox.state import Outputs
 
 FUNCTIONS = "functions"
 CONSISTS = "what the stack consists of"
@@ -66,8 +65,8 @@ def _all_checks(
     yield from asked(settings.STACK, _stack, here, stacks)
     if stacks:
         yield from asked(account.CONCURRENCY, _concurrency, here, stacks[0])
-        if stacks[0] is not None:
-            yield from _after_a_deploy(here, stacks[0])
+        if stacks[0] is not None and stacks[0].outputs is not None:
+            yield from _after_a_deploy(here, stacks[0], stacks[0].outputs)
     else:
         yield skip(CONSISTS, "Nobody knows the stack: see above.")
     if with_canary is not None:
@@ -91,28 +90,29 @@ def _before_a_deploy(here: Deployment, now: Callable[[], datetime]) -> Iterator[
             yield from asked(quota, models.look_at_quota, quotas, route)
     if here.local:
         yield skip(settings.BOOTSTRAP, "A local run is deployed without the CDK's bootstrap.")
+        yield skip(settings.IMAGE_KEYS, "A local run hands out images without CloudFront.")
     else:
         yield from asked(settings.BOOTSTRAP, settings.look_at_bootstrap, clients.ssm, config)
+        yield from asked(settings.IMAGE_KEYS, settings.look_at_image_keys, clients.ssm, config)
 
 
 def _stack(here: Deployment, stacks: list[Stack | None]) -> Iterator[Finding]:
     """The stack, which is put into `stacks`: None when it is not deployed yet."""
     name = here.stack_name
-    try:
-        stack = read_stack(here)
-    except ValidationError as error:
-        missing = ", ".join(str(item["loc"][0]) for item in error.errors())
-        half = f"{name} has no output named {missing}: it was never deployed as a whole."
-        mend = f"aws cloudformation describe-stack-events --stack-name {name}"
-        yield fail(settings.STACK, half, mend)
-        return
+    stack = read_stack(here)
     stacks.append(stack)
     if stack is None:
         gone = f"{name} is not deployed yet: what it consists of cannot be looked at."
         yield skip(settings.STACK, gone)
         return
-    yield settings.stack_status(stack, name)
-    yield settings.drift(here.config, stack)
+    told = settings.stack_status(settings.STACK, name, stack.status)
+    yield told
+    if stack.outputs is not None:
+        yield settings.drift(here.config, stack.outputs)
+    elif told.verdict is Verdict.OK:
+        yield fail(CONSISTS, f"{name} has not all outputs of ours: it is an older one.", DEPLOY)
+    else:
+        yield skip(CONSISTS, f"{name} was never deployed as a whole.")
 
 
 def _concurrency(here: Deployment, stack: Stack | None) -> Iterator[Finding]:
@@ -125,10 +125,17 @@ def _concurrency(here: Deployment, stack: Stack | None) -> Iterator[Finding]:
     )
 
 
-def _after_a_deploy(here: Deployment, stack: Stack) -> Iterator[Finding]:
+def _after_a_deploy(here: Deployment, stack: Stack, outputs: Outputs) -> Iterator[Finding]:
     """What the stack consists of."""
-    clients, config, images = here.clients, here.config, stack.outputs.ImagesBucket
+    clients, config, images = here.clients, here.config, outputs.ImagesBucket
     functions: dict[str, Function] = {}
+    yield from asked(
+        settings.WEB_STACK,
+        settings.look_at_web_stack,
+        clients.cloudformation,
+        config,
+        emulated=here.emulated,
+    )
     yield from asked(money.MERCHANT, money.look_at_merchant, clients.ssm, config)
     yield from asked(FUNCTIONS, _functions, here, stack, functions)
     for name, function in sorted(functions.items()):
@@ -147,7 +154,7 @@ def _after_a_deploy(here: Deployment, stack: Stack) -> Iterator[Finding]:
     yield from asked(bucket.ENCRYPTION, bucket.look_at_encryption, clients.s3, images)
     yield from asked(bucket.OWNERSHIP, bucket.look_at_ownership, clients.s3, images)
     if set(INDEXES) <= set(functions):
-        yield from _work(here, stack, functions)
+        yield from _work(here, stack, outputs, functions)
     else:
         yield skip("worker, push and sweep", "Not all functions are known: see above.")
     yield from asked(
@@ -167,10 +174,12 @@ def _functions(here: Deployment, stack: Stack, functions: dict[str, Function]) -
     functions.update(read_functions(here.clients.lambda_, physical))
     missing = sorted(set(INDEXES) - set(functions))
     if missing:
-        yield fail(FUNCTIONS, f"The stack has no {', '.join(missing)}.", DEPLOY_AGAIN)
+        yield fail(FUNCTIONS, f"The stack has no {', '.join(missing)}.", DEPLOY)
 
 
-def _work(here: Deployment, stack: Stack, functions: Mapping[str, Function]) -> Iterator[Finding]:
+def _work(
+    here: Deployment, stack: Stack, outputs: Outputs, functions: Mapping[str, Function]
+) -> Iterator[Finding]:
     """Models that the worker calls, and what makes it, push and the sweep run."""
     clients, config = here.clients, here.config
     worker, push = functions["worker"], functions["push"]
@@ -180,8 +189,8 @@ def _work(here: Deployment, stack: Stack, functions: Mapping[str, Function]) -> 
         queues.DEAD_LETTERS,
         queues.look_at_queues,
         clients.sqs,
-        queue_url=stack.outputs.JobsQueueUrl,
-        dead_letter_queue_url=stack.outputs.DeadLetterQueueUrl,
+        queue_url=outputs.JobsQueueUrl,
+        dead_letter_queue_url=outputs.DeadLetterQueueUrl,
         config=config,
         worker=worker,
     )

@@ -6,12 +6,14 @@ import os
 from collections.abc import Mapping
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError
+from pydantic import ValidationError
 
 from common.config import USUAL_STAGE, Config, parse, read_settings, settings_of
 from common.routes import ROUTES
 from ops.checkup.deployment import Clients, Deployment, Resource, Stack
 from ops.stack import StackError
+from ops.stack_state import find_stack
 from sandbox.environment import HOME_REGION
 from sandbox.places import Places
 from sandbox.run import find
@@ -66,27 +68,33 @@ def stage_of(stack_name: str) -> str:
 def read_stack(deployment: Deployment) -> Stack | None:
     """The stack with its resources; None before it is deployed.
 
-    Raises ClientError and BotoCoreError, ValidationError when it has not the outputs of ours.
+    Raises ClientError and BotoCoreError.
     """
     cloudformation, name = deployment.clients.cloudformation, deployment.stack_name
-    try:
-        (found,) = cloudformation.describe_stacks(StackName=name)["Stacks"]
-    except ClientError as error:
-        if "does not exist" in str(error):
-            return None
-        raise
+    found = find_stack(cloudformation, name)
+    if found is None:
+        return None
     outputs = {each["OutputKey"]: each["OutputValue"] for each in found.get("Outputs", [])}
     pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
     return Stack(
         status=found["StackStatus"],
-        outputs=Outputs.model_validate(outputs),
+        outputs=_ours(outputs),
         resources=tuple(
             Resource(
                 logical_id=each["LogicalResourceId"],
                 kind=each["ResourceType"],
-                physical_id=each.get("PhysicalResourceId", ""),
+                physical_id=each["PhysicalResourceId"],
             )
             for page in pages
             for each in page["StackResourceSummaries"]
+            # Listed too: what is not made yet, and what was deleted with a failed deployment.
+            if "PhysicalResourceId" in each and each["ResourceStatus"] != "DELETE_COMPLETE"
         ),
     )
+
+
+def _ours(outputs: Mapping[str, str]) -> Outputs | None:
+    try:
+        return Outputs.model_validate(outputs)
+    except ValidationError:
+        return None

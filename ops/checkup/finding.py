@@ -33,8 +33,16 @@ class Finding:
     """The command or the setting that mends it."""
 
 
-DEPLOY_AGAIN = "deploy the stack again: make deploy"
-"""What brings back whatever was changed by hand."""
+DEPLOY = "deploy the stack: make deploy"
+"""What brings over what was changed in cdk.json or in the code. What was changed by hand stays: the
+CDK skips a template that is the same, and CloudFormation a resource that is the same in it."""
+REVERT = "take back what was changed by hand: bin/imagify deploy --revert-drift"
+"""What brings resources back to their template, the new one if there is a new one."""
+DEPLOY_OR_REVERT = (
+    "where cdk.json was changed: make deploy; where AWS was, by hand: "
+    "bin/imagify deploy --revert-drift"
+)
+"""For what is compared with cdk.json: it does not show which of the two was changed."""
 
 
 def ok(check: str, reason: str) -> Finding:

@@ -9,9 +9,11 @@ from ops.checkup.deployment import Deployment
 from ops.checkup.finding import Finding
 
 LOCAL_DEPLOY = "bin/imagify down; bin/imagify up --detach"
+_REVERT = "bin/imagify deploy --revert-drift"
 _MAKE = re.compile(r"\bmake (deploy|bootstrap)")
 _AWS = re.compile(r"\baws ([a-z0-9-]+ [a-z-]+)")
-_IMAGIFY = re.compile(r"\bimagify (?:dlq list|merchant set)")
+_STACKED = re.compile(r"\bbin/imagify (?:dlq list|merchant set)")
+_STAGED = re.compile(rf"{_REVERT}|\bbin/imagify image-key new")
 
 
 def for_here(here: Deployment, found: Finding) -> Finding:
@@ -21,11 +23,12 @@ def for_here(here: Deployment, found: Finding) -> Finding:
 
 def _command(here: Deployment, mend: str) -> str:
     if here.local:
-        return _MAKE.sub(LOCAL_DEPLOY, mend)
+        return _MAKE.sub(LOCAL_DEPLOY, mend.replace(_REVERT, LOCAL_DEPLOY))
     profile = f" --profile {here.profile}" if here.profile else ""
     region = "" if "--region" in mend else f" --region {here.config.home_region}"
     mend = _AWS.sub(rf"aws \1{region}{profile}", mend)
     where = f" --stack {here.stack_name} --region {here.region}{profile}"
-    mend = _IMAGIFY.sub(rf"\g<0>{where}", mend)
+    mend = _STACKED.sub(rf"\g<0>{where}", mend)
+    mend = _STAGED.sub(rf"\g<0> --stage {here.config.stage}{profile}", mend)
     make_profile = f" PROFILE={here.profile}" if here.profile else ""
     return _MAKE.sub(rf"make \1 STAGE={here.config.stage}{make_profile}", mend)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
@@ -11,14 +12,17 @@ from common.aws.errors import error_code
 from common.aws.ssm_merchant import SsmMerchant
 from common.config import Config
 from common.errors import ImagifyError
+from common.vnpay import Merchant
 from ops.checkup.asking import denied
-from ops.checkup.finding import Finding, fail, ok, unknown
+from ops.checkup.finding import Finding, fail, ok, unknown, warn
+from ops.merchant_account import VNPAYS_SANDBOX
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 MERCHANT = "merchant's account"
-SET = "imagify merchant set (docs/PAYMENTS.md says what it asks for)"
+SET = "bin/imagify merchant set (docs/PAYMENTS.md says what it asks for)"
+TEST_HOSTS = {urlsplit(address).hostname for address in VNPAYS_SANDBOX.values()}
 
 
 def look_at_merchant(ssm: SSMClient, config: Config) -> Iterator[Finding]:
@@ -35,7 +39,7 @@ def look_at_merchant(ssm: SSMClient, config: Config) -> Iterator[Finding]:
         yield fail(MERCHANT, f"{name} is a {kind}: whoever lists parameters reads it.", SET)
         return
     try:
-        SsmMerchant(ssm, parameter=name)()
+        account = SsmMerchant(ssm, parameter=name)()
     except ImagifyError as error:
         cause = error.__cause__
         if isinstance(cause, ClientError) and denied(cause):
@@ -46,4 +50,14 @@ def look_at_merchant(ssm: SSMClient, config: Config) -> Iterator[Finding]:
     except ValueError as error:
         yield fail(MERCHANT, str(error), SET)
     else:
-        yield ok(MERCHANT, f"{name} is a SecureString with all that it needs.")
+        yield _whole(account, config)
+
+
+def _whole(account: Merchant, config: Config) -> Finding:
+    """Whether an account that has all it needs is for the money that the stage is for."""
+    name = config.vnpay_parameter
+    if not TEST_HOSTS & {urlsplit(each).hostname for each in (account.pay_url, account.api_url)}:
+        return ok(MERCHANT, f"{name} is a SecureString with all that it needs.")
+    reason = f"{name} is for VNPAY's sandbox: test cards, which anybody may have, buy credits."
+    mend = f"{SET}, with the addresses for real money"
+    return (fail if config.removal == "keep" else warn)(MERCHANT, reason, mend)

@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from common.routes import Route
 from common.settings import DUE_INDEX, EMAIL_INDEX, TIME_INDEX, USER_INDEX, WAITING_INDEX
-from ops.checkup.finding import DEPLOY_AGAIN, Finding, fail, ok
+from ops.checkup.finding import DEPLOY_OR_REVERT, Finding, fail, ok
 
 if TYPE_CHECKING:
     from mypy_boto3_iam import IAMClient
@@ -128,7 +128,7 @@ def _judged(
         return fail(
             check,
             f"{role} may not {action} on {', '.join(refused)} ({how}).",
-            f"{DEPLOY_AGAIN}; the statement that names {wanted[refused[0]]} is missing",
+            f"{DEPLOY_OR_REVERT}; the statement that names {wanted[refused[0]]} is missing",
         )
     return ok(check, f"{action} on {', '.join(wanted)} ({how}).")
 

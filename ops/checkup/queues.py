@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from common.config import Config
 from common.sizing import SPARE_DELIVERIES
-from ops.checkup.finding import DEPLOY_AGAIN, Finding, fail, ok, warn
+from ops.checkup.finding import DEPLOY_OR_REVERT, REVERT, Finding, fail, ok, warn
 from ops.checkup.permissions import Function
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def dead_letters(attributes: Mapping[str, str]) -> Finding:
     depth = sum(int(attributes[name]) for name in DEPTH)
     if depth:
         messages = "1 message is" if depth == 1 else f"{depth} messages are"
-        return warn(DEAD_LETTERS, f"{messages} in it.", "imagify dlq list")
+        return warn(DEAD_LETTERS, f"{messages} in it.", "bin/imagify dlq list")
     return ok(DEAD_LETTERS, "It is empty.")
 
 
@@ -58,10 +58,12 @@ def redrive(
     """What is delivered too often goes to our dead-letter queue."""
     policy = json.loads(attributes.get("RedrivePolicy", "{}"))
     if policy.get("deadLetterTargetArn") != dead_letter_queue_arn:
-        return fail(REDRIVE, "The jobs queue does not know its dead-letter queue.", DEPLOY_AGAIN)
+        return fail(REDRIVE, "The jobs queue does not know its dead-letter queue.", REVERT)
     wanted, found = config.attempts_max + SPARE_DELIVERIES, int(policy["maxReceiveCount"])
     if found != wanted:
-        return warn(REDRIVE, f"After {found} deliveries, configured are {wanted}.", DEPLOY_AGAIN)
+        return warn(
+            REDRIVE, f"After {found} deliveries, configured are {wanted}.", DEPLOY_OR_REVERT
+        )
     return ok(REDRIVE, f"To the dead-letter queue after {found} deliveries.")
 
 
@@ -72,7 +74,7 @@ def visibility(attributes: Mapping[str, str], worker: Function) -> Finding:
         return fail(
             VISIBILITY,
             f"Messages come back after {seconds} s, and a worker may take {timeout} s.",
-            DEPLOY_AGAIN,
+            REVERT,
         )
     return ok(VISIBILITY, f"{seconds} s, and a worker may take {timeout} s.")
 
@@ -97,7 +99,7 @@ def sources(
     """All are on; the worker's asks for no more than it may run, and gives back what failed."""
     check = source_check(function)
     if not mappings:
-        return fail(check, "Nothing brings it any.", DEPLOY_AGAIN)
+        return fail(check, "Nothing brings it any.", REVERT)
     for each in mappings:
         if each["State"] in OFF:
             return fail(
@@ -109,13 +111,13 @@ def sources(
         return ok(check, f"{len(mappings)} streams are read.")
     (mapping, *_) = mappings
     if "ReportBatchItemFailures" not in mapping.get("FunctionResponseTypes", []):
-        return fail(check, "It does not report which messages failed: they are lost.", DEPLOY_AGAIN)
+        return fail(check, "It does not report which messages failed: they are lost.", REVERT)
     most = mapping.get("ScalingConfig", {}).get("MaximumConcurrency")
     if most != of_jobs.workers:
         return fail(
             check,
             f"Its maximum concurrency is {most or 'not set'}, and {of_jobs.workers} workers are "
             "configured: what it fetches above that counts towards the dead-letter queue.",
-            DEPLOY_AGAIN,
+            DEPLOY_OR_REVERT,
         )
     return ok(check, f"{most} messages at once at most; failed ones are reported.")

@@ -7,21 +7,24 @@ from datetime import date
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from botocore.exceptions import ClientError
-
-from common.aws.errors import error_code
 from common.config import Config, ConfigError, check_routes
 from common.routes import ROUTES
-from ops.checkup.deployment import Stack
-from ops.checkup.finding import DEPLOY_AGAIN, Finding, fail, ok, warn
+from ops.checkup.finding import DEPLOY, Finding, fail, ok, skip, warn
+from ops.prerequisites import (
+    BOOTSTRAP_VERSION_MIN,
+    bootstrap_version,
+    bootstrap_wrong,
+    missing_image_keys,
+)
+from ops.stack_state import find_stack
+from sandbox.state import Outputs
 
 if TYPE_CHECKING:
+    from mypy_boto3_cloudformation import CloudFormationClient
     from mypy_boto3_ssm import SSMClient
 
 CONFIGURATION, PAGE, STACK, BOOTSTRAP = "configuration", "page", "stack", "bootstrap"
-BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
-BOOTSTRAP_VERSION_MIN = 6
-"""What the template's own rule demands, and CloudFormation checks."""
+WEB_STACK, IMAGE_KEYS = "stack of the page", "image keys"
 
 
 def configuration(config: Config, *, today: date) -> Finding:
@@ -53,40 +56,59 @@ def page(config: Config, *, local: bool) -> Finding:
     return ok(PAGE, f"{config.page_url} may call the API.")
 
 
-def stack_status(stack: Stack, name: str) -> Finding:
-    """What CloudFormation says of the last deployment."""
-    if stack.status.endswith("_IN_PROGRESS"):
-        return warn(STACK, f"{name} is {stack.status}; ask again when that is over.")
-    if stack.status == "UPDATE_ROLLBACK_COMPLETE":
-        mend = f"aws cloudformation describe-stack-events --stack-name {name}"
-        return warn(STACK, f"The last deployment of {name} was taken back.", mend)
-    if stack.status.endswith("FAILED") or "ROLLBACK" in stack.status:
-        mend = f"aws cloudformation describe-stack-events --stack-name {name}"
-        return fail(STACK, f"{name} is {stack.status}.", mend)
-    return ok(STACK, f"{name} is {stack.status}, {len(stack.resources)} resources.")
+def stack_status(check: str, name: str, status: str) -> Finding:
+    """What CloudFormation says of a stack's last deployment."""
+    mend = f"aws cloudformation describe-stack-events --stack-name {name}"
+    if status.endswith("_IN_PROGRESS"):
+        return warn(check, f"{name} is {status}; ask again when that is over.")
+    if status == "UPDATE_ROLLBACK_COMPLETE":
+        return warn(check, f"The last deployment of {name} was taken back.", mend)
+    if status.endswith("FAILED") or "ROLLBACK" in status:
+        return fail(check, f"{name} is {status}.", mend)
+    return ok(check, f"{name} is {status}.")
 
 
-def drift(config: Config, stack: Stack) -> Finding:
+def look_at_web_stack(
+    cloudformation: CloudFormationClient, config: Config, *, emulated: bool
+) -> Iterator[Finding]:
+    """Ask for the page's stack, which an emulator need not have."""
+    name = config.web_stack_name
+    found = find_stack(cloudformation, name)
+    if found is not None:
+        yield stack_status(WEB_STACK, name, found["StackStatus"])
+    elif emulated:
+        yield skip(WEB_STACK, "The emulator has no CloudFront.")
+    else:
+        yield warn(WEB_STACK, f"{name} is not deployed: there is no page.", DEPLOY)
+
+
+def drift(config: Config, outputs: Outputs) -> Finding:
     """The routes that were deployed are those that are configured."""
-    deployed = ROUTES.validate_json(stack.outputs.Routes)
+    deployed = ROUTES.validate_json(outputs.Routes)
     if deployed != config.routes:
         names = ", ".join(f"{each.name} {each.rate_per_second:g}/s" for each in deployed)
-        return warn("routes", f"Deployed are {names}; cdk.json has others.", DEPLOY_AGAIN)
+        return warn("routes", f"Deployed are {names}; cdk.json has others.", DEPLOY)
     return ok("routes", "Those of cdk.json are deployed.")
 
 
 def look_at_bootstrap(ssm: SSMClient, config: Config) -> Iterator[Finding]:
     """Ask for the version of the CDK's own stack, without which nothing is deployed."""
-    mend = "make bootstrap"
-    try:
-        version = int(ssm.get_parameter(Name=BOOTSTRAP_PARAMETER)["Parameter"]["Value"])
-    except ClientError as error:
-        if error_code(error) != "ParameterNotFound":
-            raise
-        yield fail(BOOTSTRAP, f"{config.home_region} is not bootstrapped for the CDK.", mend)
-        return
-    if version < BOOTSTRAP_VERSION_MIN:
-        older = f"Version {version}, needed is {BOOTSTRAP_VERSION_MIN}."
-        yield fail(BOOTSTRAP, older, mend)
+    version = bootstrap_version(ssm)
+    if wrong := bootstrap_wrong(version):
+        yield fail(BOOTSTRAP, f"{config.home_region} is {wrong}.", "make bootstrap")
     else:
         yield ok(BOOTSTRAP, f"Version {version}, needed is {BOOTSTRAP_VERSION_MIN}.")
+
+
+def look_at_image_keys(ssm: SSMClient, config: Config) -> Iterator[Finding]:
+    """Ask for the public keys that the template reads where there is a domain."""
+    if config.domain is None:
+        yield ok(IMAGE_KEYS, "No domain: S3 signs the links of images.")
+        return
+    missing = missing_image_keys(ssm, config)
+    if missing:
+        names = ", ".join(config.image_public_key_parameter(each) for each in missing)
+        mend = "; ".join(f"bin/imagify image-key new --version {each}" for each in missing)
+        yield fail(IMAGE_KEYS, f"There is no {names}: a deployment is refused.", mend)
+    else:
+        yield ok(IMAGE_KEYS, "Each public key that the template reads is there.")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ops.checkup.deployment import SchedulerClient
-from ops.checkup.finding import DEPLOY_AGAIN, Finding, fail, ok
+from ops.checkup.finding import REVERT, Finding, fail, ok
 from ops.checkup.permissions import Function
 
 SWEEP = "sweep"
@@ -23,12 +23,12 @@ def schedule(found: Sequence[Mapping[str, Any]], sweep: Function) -> Finding:
     """One that is on runs the sweep."""
     ours = [each for each in found if each["Target"]["Arn"] == sweep.arn]
     if not ours:
-        return fail(SWEEP, "No schedule runs it.", DEPLOY_AGAIN)
+        return fail(SWEEP, "No schedule runs it.", REVERT)
     (only, *_) = ours
     if only["State"] != "ENABLED":
         return fail(
             SWEEP,
             f"Its schedule {only['Name']} is {only['State']}.",
-            "enable it in the console (EventBridge Scheduler), or delete it and deploy again",
+            REVERT,
         )
     return ok(SWEEP, f"Runs by {only['ScheduleExpression']}.")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from common.config import Config
-from ops.checkup.finding import DEPLOY_AGAIN, Finding, fail, ok, skip
+from ops.checkup.finding import DEPLOY_OR_REVERT, Finding, fail, ok, skip
 from ops.checkup.permissions import INDEXES
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def indexes(told: Mapping[str, Mapping[str, Any]]) -> Finding:
         if state != ACTIVE:
             wrong.append(f"{name}/{index} ({state})")
     if wrong:
-        return fail(INDEXES_CHECK, f"Not in order: {', '.join(wrong)}.", DEPLOY_AGAIN)
+        return fail(INDEXES_CHECK, f"Not in order: {', '.join(wrong)}.", DEPLOY_OR_REVERT)
     return ok(INDEXES_CHECK, f"{len(told)} tables and {len(wanted)} indexes are active.")
 
 
@@ -63,9 +63,9 @@ def protection(told: Mapping[str, Mapping[str, Any]], *, keep: bool) -> Finding:
         return ok(PROTECTION, 'This stage\'s removal is "destroy": its data goes with it.')
     bare = [name for name, table in told.items() if not table.get("DeletionProtectionEnabled")]
     if bare:
-        mend = "aws dynamodb update-table --deletion-protection-enabled --table-name "
-        names = [told[name]["TableName"] for name in bare]
-        return fail(PROTECTION, f"Off for {', '.join(bare)}.", mend + names[0])
+        command = "aws dynamodb update-table --deletion-protection-enabled --table-name"
+        mend = "; ".join(f"{command} {told[name]['TableName']}" for name in bare)
+        return fail(PROTECTION, f"Off for {', '.join(bare)}.", mend)
     return ok(PROTECTION, f"On for all {len(told)}.")
 
 
@@ -78,10 +78,13 @@ def recovery(backups: Mapping[str, Mapping[str, Any]], tables: Mapping[str, str]
         != "ENABLED"
     ]
     if off:
+        command = (
+            "aws dynamodb update-continuous-backups "
+            "--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true"
+        )
         return fail(
             RECOVERY,
             f"Point-in-time recovery is off for {', '.join(off)}.",
-            f"aws dynamodb update-continuous-backups --table-name {tables[off[0]]} "
-            "--point-in-time-recovery-specification PointInTimeRecoveryEnabled=true",
+            "; ".join(f"{command} --table-name {tables[name]}" for name in off),
         )
     return ok(RECOVERY, f"Point-in-time recovery is on for all {len(backups)}.")

@@ -19,7 +19,8 @@ PARTITION_WRITES = 1_000
 QUEUE_IN_FLIGHT = 120_000
 ACCOUNT_REQUESTS = 10_000
 UNRESERVED_LEFT = 100
-"""What AWS leaves of an account's concurrency that no function may reserve."""
+"""What AWS leaves of an account's concurrency for functions without a share of their own.
+https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html"""
 HOUR = 3600
 DAY = 24 * HOUR
 
@@ -56,6 +57,14 @@ class Capacity:
         """What can be made in so many seconds, with a backlog."""
         # Rounded first: 28 / 14 × 3600 is not quite 7,200 in floating point for every latency.
         return int(round(self.bottleneck.images_per_second * seconds, 6))
+
+
+def left_unreserved(account_concurrency: int) -> int:
+    """What no function may reserve: everything, of an account that may run less than the usual.
+
+    Accounts that may run 10 are told `below its minimum value of [10]`.
+    """
+    return min(UNRESERVED_LEFT, account_concurrency)
 
 
 def capacity(config: Config, usage: Usage, *, account_concurrency: int) -> Capacity:
@@ -110,11 +119,12 @@ def capacity(config: Config, usage: Usage, *, account_concurrency: int) -> Capac
         ),
     )
     reserved = workers + 2 * config.looks_at_once if config.reserve_concurrency else 0
+    reservable = account_concurrency - left_unreserved(account_concurrency)
     return Capacity(
         workers=workers,
         limits=limits,
         concurrency_reserved=reserved,
-        deploys=not reserved or reserved + UNRESERVED_LEFT <= account_concurrency,
+        deploys=reserved <= reservable,
         submits_per_second=min(
             config.requests_per_second, config.looks_at_once / assumed.api_seconds
         ),

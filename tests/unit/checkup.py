@@ -24,6 +24,7 @@ NOW = datetime(2026, 11, 26, 12, 0, 0, tzinfo=UTC)
 ACCOUNT = "111122223333"
 HOME = "ap-southeast-1"
 CONFIG = Config(stage="prod", alarm_email="ops@example.com")
+HOSTED = CONFIG.model_copy(update={"domain": "imagify.example.com", "image_key_version": 2})
 (ROUTE,) = CONFIG.routes
 MAIL = "ops@example.com"
 
@@ -129,6 +130,12 @@ MERCHANT = {
 }
 
 
+TEST_MERCHANT = {
+    **MERCHANT,
+    "api_url": "https://sandbox.vnpayment.vn/merchant_webapi/api/transaction",
+}
+
+
 @dataclass(frozen=True)
 class Case:
     """A service's answers, who looks at them, and what is to be found."""
@@ -209,6 +216,11 @@ def simulated(*decisions: str) -> list[Answer]:
     ]
 
 
+def described(status: str) -> list[Answer]:
+    stack = {"StackName": "Imagify-prod", "CreationTime": NOW, "StackStatus": status}
+    return [("describe_stacks", {"Stacks": [stack]})]
+
+
 def parameter(value: str, kind: str = "SecureString") -> list[Answer]:
     told = {"Parameter": {"Name": CONFIG.vnpay_parameter, "Type": kind, "Value": value}}
     return [("get_parameter", told), ("get_parameter", told)]
@@ -278,6 +290,9 @@ late: list[Answer] = [
 gone: list[Answer] = [
     ("get_foundation_model", Refusal("ResourceNotFoundException", "Could not resolve the model."))
 ]
+no_stack: list[Answer] = [
+    ("describe_stacks", Refusal("ValidationError", "Stack with id Imagify does not exist"))
+]
 no_policy: list[Answer] = [("get_bucket_policy", Refusal("NoSuchBucketPolicy"))]
 no_encryption: list[Answer] = [
     ("get_bucket_encryption", Refusal("ServerSideEncryptionConfigurationNotFoundError"))
@@ -289,6 +304,9 @@ lists: list[Answer] = [
     )
 ]
 no_parameter: list[Answer] = [("get_parameter", Refusal("ParameterNotFound"))]
+no_keys: list[Answer] = [
+    ("get_parameters", {"InvalidParameters": ["/imagify/prod/image-key/1/public"]})
+]
 old_bootstrap: list[Answer] = [("get_parameter", {"Parameter": {"Value": "5"}})]
 unread: list[Answer] = [
     ("simulate_principal_policy", Refusal("AccessDenied")),
@@ -319,8 +337,13 @@ def of_jobs(lambda_: Any) -> Iterator[Finding]:
 of_access = partial(models.look_at_access, route=ROUTE)
 of_quota = partial(models.look_at_quota, route=ROUTE)
 of_merchant = partial(money.look_at_merchant, config=CONFIG)
+of_devs_merchant = partial(
+    money.look_at_merchant, config=CONFIG.model_copy(update={"removal": "destroy"})
+)
 tls = partial(bucket.look_at_tls, bucket=BUCKET, emulated=False)
 public = partial(bucket.look_at_public_access, bucket=BUCKET)
+image_keys = partial(settings.look_at_image_keys, config=HOSTED)
+web_stack = partial(settings.look_at_web_stack, config=CONFIG, emulated=False)
 bootstrap = partial(settings.look_at_bootstrap, config=CONFIG)
 encryption = partial(bucket.look_at_encryption, bucket=BUCKET)
 ownership = partial(bucket.look_at_ownership, bucket=BUCKET)

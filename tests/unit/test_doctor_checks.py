@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import date
 from functools import partial
 from typing import Any
@@ -16,7 +15,6 @@ from common.config import Config
 from common.routes import ROUTES, Route
 from ops.checkup import account, alarms, bucket, money, queues, settings, sweep, tables
 from ops.checkup.canary import canary
-from ops.checkup.deployment import Stack
 from ops.checkup.finding import Verdict
 from sandbox.bedrock.behaviour import Behaviour
 from sandbox.bedrock.server import simulator_in_thread
@@ -192,12 +190,8 @@ def test_a_page_that_may_not_call_the_api_is_found(
     assert settings.page(config, local=False).verdict is verdict
 
 
-STACK = Stack(
-    status="CREATE_COMPLETE",
-    outputs=Outputs.model_validate(
-        {**dict.fromkeys(Outputs.model_fields, ""), "Routes": ROUTES.dump_json(CONFIG.routes)}
-    ),
-    resources=(),
+OUTPUTS = Outputs.model_validate(
+    {**dict.fromkeys(Outputs.model_fields, ""), "Routes": ROUTES.dump_json(CONFIG.routes)}
 )
 
 
@@ -213,16 +207,16 @@ STACK = Stack(
     ],
 )
 def test_a_deployment_that_did_not_work_is_found(status: str, verdict: Verdict) -> None:
-    told = settings.stack_status(replace(STACK, status=status), "Imagify-prod")
+    told = settings.stack_status(settings.STACK, "Imagify-prod", status)
     assert told.verdict is verdict
 
 
 def test_routes_that_were_changed_and_not_deployed_are_found() -> None:
-    assert settings.drift(CONFIG, STACK).verdict is OK
+    assert settings.drift(CONFIG, OUTPUTS).verdict is OK
     quicker = CONFIG.model_copy(
         update={"routes": (ROUTE.model_copy(update={"rate_per_second": 5.0}),)}
     )
-    assert settings.drift(quicker, STACK).verdict is WARN
+    assert settings.drift(quicker, OUTPUTS).verdict is WARN
 
 
 def test_nobody_and_the_wrong_region_are_no_one_to_ask_as() -> None:
