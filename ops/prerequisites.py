@@ -46,4 +46,4 @@ def missing_image_keys(ssm: SSMClient, config: Config) -> list[int]:
         return []
     versions = {config.image_public_key_parameter(each): each for each in config.image_key_versions}
     answer = ssm.get_parameters(Names=list(versions))
-    return [versions[name] for name in answer["InvalidParameters"]]
+    return [versions[name] for name in answer.get("InvalidParameters", ())]

@@ -98,7 +98,9 @@ def test_nothing_is_wrong_with_the_local_run(sandbox: Sandbox) -> None:
     assert set(skipped) == {
         f"quota {CORE}@us-west-2",
         "bootstrap",
+        "image keys",
         "concurrency",
+        "stack of the page",
         "tables: recovery",
         "alarms: who is told",
     }
@@ -249,6 +251,7 @@ def test_on_aws_nothing_is_forgiven_to_the_emulator(as_on_aws: Deployment, hands
     assert failed["tables: recovery"] == "Point-in-time recovery is off for Users."
     assert "CloudFormation will refuse it" in failed["concurrency"]
     assert found["alarms: who is told"].verdict is WARN
+    assert found["stack of the page"].verdict is WARN
     assert found[f"quota {CORE}@us-west-2"].verdict is Verdict.UNKNOWN
 
 
@@ -258,7 +261,7 @@ def test_a_stage_that_is_not_deployed_is_told_what_would_fail(as_on_aws: Deploym
     assert found["stack"].verdict is Verdict.SKIP
     assert "Imagify-prod is not deployed yet" in found["stack"].reason
     failed = {each.check for each in wrong(found) if each.verdict is FAIL}
-    assert failed == {"bootstrap", "concurrency", "merchant's account"}
+    assert failed == {"bootstrap", "concurrency"}
     assert "tables: indexes" not in found
 
 
@@ -280,11 +283,19 @@ def test_commands_that_mend_are_for_the_stage_that_is_looked_at(
     with schedule_off(hands), dead_letter(hands), alarm_muted(hands):
         local, found = findings(here), findings(prod)
     mends = {check: each.mend for check, each in found.items()}
-    assert local["dead-letter queue"].mend == "imagify dlq list"
+    assert local["dead-letter queue"].mend == "bin/imagify dlq list"
     assert mends["dead-letter queue"] == (
-        "imagify dlq list --stack Imagify-dev --region ap-southeast-1 --profile ops"
+        "bin/imagify dlq list --stack Imagify-dev --region ap-southeast-1 --profile ops"
     )
-    assert mends["bucket: TLS"] == "deploy the stack again: make deploy STAGE=dev PROFILE=ops"
+    assert mends["stack of the page"] == "deploy the stack: make deploy STAGE=dev PROFILE=ops"
+    assert (
+        mends["sweep"]
+        == mends["bucket: TLS"]
+        == (
+            "take back what was changed by hand: "
+            "bin/imagify deploy --revert-drift --stage dev --profile ops"
+        )
+    )
     assert mends["bootstrap"] == "make bootstrap STAGE=dev PROFILE=ops"
     assert str(mends["alarms"]).startswith(
         "aws cloudwatch enable-alarm-actions --region ap-southeast-1 --profile ops --alarm-names "

@@ -68,3 +68,14 @@ def test_the_doctor_takes_the_templates_bucket_policy_for_tls_only(aws: Template
     ]
     told = tls(BUCKET, {"Statement": [{**statement, "Resource": arns}]})
     assert told.verdict is Verdict.OK
+
+
+def test_what_is_said_to_be_taken_back_by_a_deploy_is_set_in_the_template(aws: Template) -> None:
+    """CloudFormation compares what a template sets, and no other property."""
+    bucket = aws.of_type("AWS::S3::Bucket")["Storage/Images"]
+    queue = aws.of_type("AWS::SQS::Queue")["Queue/Jobs"]
+    (of_jobs,) = aws.sources("worker")
+    assert aws.one("AWS::Scheduler::Schedule")["State"] == "ENABLED"
+    assert {"BucketEncryption", "OwnershipControls"} <= set(bucket)
+    assert {"RedrivePolicy", "VisibilityTimeout"} <= set(queue)
+    assert {"FunctionResponseTypes", "ScalingConfig"} <= set(of_jobs)

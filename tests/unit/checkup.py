@@ -80,7 +80,7 @@ def found(check: str, look: Callable[..., Iterable[Finding]], *given: Any) -> li
 
 
 Look = Callable[[Any], Iterator[Finding]]
-FAIL, WARN, OK = Verdict.FAIL, Verdict.WARN, Verdict.OK
+FAIL, WARN, OK, SKIP = Verdict.FAIL, Verdict.WARN, Verdict.OK, Verdict.SKIP
 DATE = {"date": format_datetime(NOW, usegmt=True)}
 ME = {"UserId": "u", "Account": ACCOUNT, "Arn": f"arn:aws:iam::{ACCOUNT}:user/ops"}
 BUCKET = "imagify-images"

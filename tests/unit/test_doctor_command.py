@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -27,6 +28,13 @@ def nothing_else(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("ops.cli.signal.signal", lambda *_: None)
     for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID"):
         monkeypatch.delenv(name, raising=False)
+
+
+class Terminal(io.StringIO):
+    """Somebody who types this, and then no more."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 class Checks:
@@ -142,6 +150,12 @@ def test_a_canary_on_aws_is_agreed_to_first(
     monkeypatch.setattr("sys.stdin.isatty", lambda: False)
     assert cli.main(["doctor", "--stage", "prod", "--canary"]) == 2
     assert "--canary has 1 image(s), about 0.04 USD made: say --yes" in capsys.readouterr().err
+    assert made.asked == []
+
+    for answer in ("n\n", ""):
+        monkeypatch.setattr("sys.stdin", Terminal(answer))
+        assert cli.main(["doctor", "--stage", "prod", "--canary"]) == 1
+        assert capsys.readouterr().err.endswith("imagify: Nothing was done.\n")
     assert made.asked == []
 
     assert cli.main(["doctor", "--stage", "prod", "--canary", "--yes"]) == 0

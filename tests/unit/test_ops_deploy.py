@@ -42,15 +42,48 @@ def test_an_account_without_bootstrap_is_told_what_to_do(account: Account) -> No
     assert account.ran == []
 
 
+def test_an_older_bootstrap_than_the_template_takes_is_refused_before_the_cdk_does(
+    account: Account,
+) -> None:
+    account.aws.answers("ssm", "get_parameter", {"Parameter": {"Value": "5"}})
+    said = r"is bootstrapped by version 5, needed is 6. .* make bootstrap STAGE=dev PROFILE=ops$"
+    with account.aws.playing(), pytest.raises(SandboxError, match=said):
+        roll_out(account.target(profile="ops"), approved=True)
+    assert account.ran == []
+
+
+def test_what_was_changed_by_hand_is_taken_back_of_stacks_that_are_there(account: Account) -> None:
+    both = (a_stack(), a_stack("Imagify-dev-web"))
+    account.bootstrapped()
+    account.stacks(*both, *both)
+    account.aws.answers("ssm", "describe_parameters", {"Parameters": []})
+    with account.aws.playing():
+        roll_out(account.target(), approved=True, revert_drift=True)
+    assert account.ran[0][-1] == "--revert-drift"
+
+    account.bootstrapped()
+    account.stacks(a_stack(), None)
+    said = "Not deployed yet: Imagify-dev-web. Deploy first without --revert-drift"
+    with account.aws.playing(), pytest.raises(SandboxError, match=said):
+        roll_out(account.target(), approved=True, revert_drift=True)
+    assert len(account.ran) == 1
+
+
+def test_the_cdk_that_is_installed_can_take_back_what_was_changed_by_hand() -> None:
+    registry = REPOSITORY / "node_modules/aws-cdk/lib/cli/cli-type-registry.json"
+    options = json.loads(registry.read_text(encoding="utf-8"))["commands"]["deploy"]["options"]
+    assert options["revert-drift"]["type"] == "boolean"
+
+
 def test_a_domain_without_its_keys_is_told_what_makes_them(account: Account) -> None:
     certificate = f"arn:aws:acm:us-east-1:111122223333:certificate/{'0' * 8}"
     hosted = {"domain": "imagify.example.com", "certificate_arn": certificate}
     missing = "/imagify/dev/image-key/1/public"
     account.bootstrapped()
     account.aws.answers("ssm", "get_parameters", {"InvalidParameters": [missing]})
-    said = "is missing: bin/imagify image-key new --stage dev --version 1$"
+    said = "is missing: bin/imagify image-key new --stage dev --version 1 --profile ops$"
     with account.aws.playing(), pytest.raises(SandboxError, match=said):
-        roll_out(account.target(**hosted, image_key_version=2), approved=True)
+        roll_out(account.target(profile="ops", **hosted, image_key_version=2), approved=True)
     assert account.ran == []
 
 

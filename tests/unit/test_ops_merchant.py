@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from common.vnpay import Merchant
 from ops.merchant_account import STANDARD_INPUT, VNPAYS_SANDBOX, complete, given_or_asked, store
@@ -99,4 +100,21 @@ def test_an_account_is_stored_encrypted_over_the_one_before() -> None:
         Overwrite=True,
     )
     with aws.playing():
+        store("{}", ssm=aws.client("ssm"), parameter="/imagify/dev/vnpay")
+
+
+def test_an_account_in_the_open_is_replaced_as_its_type_cannot_be_changed() -> None:
+    aws, named = Scripted("ssm"), {"Name": "/imagify/dev/vnpay"}
+    stored = {**named, "Value": "{}", "Type": "SecureString"}
+    aws.fails("ssm", "put_parameter", "HierarchyTypeMismatchException")
+    aws.answers("ssm", "delete_parameter", {}, **named)
+    aws.answers("ssm", "put_parameter", {}, **stored)
+    with aws.playing():
+        store("{}", ssm=aws.client("ssm"), parameter="/imagify/dev/vnpay")
+
+
+def test_an_account_that_may_not_be_stored_deletes_nothing() -> None:
+    aws = Scripted("ssm")
+    aws.fails("ssm", "put_parameter", "AccessDeniedException")
+    with aws.playing(), pytest.raises(ClientError, match="AccessDenied"):
         store("{}", ssm=aws.client("ssm"), parameter="/imagify/dev/vnpay")

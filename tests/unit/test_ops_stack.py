@@ -1,0 +1,40 @@
+"""A stack on AWS that an operator names: whether it is there."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ops.stack import Stack, StackError, Where
+from tests.unit.stubbed import REGION, Scripted
+from tests.unit.test_ops_deploy import ABSENT, a_stack
+
+WHERE = Where(stack="Imagify-dev", region=REGION)
+
+
+@pytest.fixture
+def aws(monkeypatch: pytest.MonkeyPatch) -> Scripted:
+    aws = Scripted("cloudformation")
+
+    def session(**_named: Any) -> Scripted:
+        return aws
+
+    monkeypatch.setattr("ops.stack.boto3.session.Session", session)
+    return aws
+
+
+def test_a_stack_that_is_missing_or_only_proposed_is_not_deployed(aws: Scripted) -> None:
+    aws.fails("cloudformation", "describe_stacks", *ABSENT)
+    proposed = a_stack(StackStatus="REVIEW_IN_PROGRESS", Outputs=[])
+    aws.answers("cloudformation", "describe_stacks", proposed)
+    with aws.playing():
+        for _each in range(2):
+            with pytest.raises(StackError, match=f"Imagify-dev in {REGION} is not deployed"):
+                Stack(WHERE)
+
+
+def test_a_stack_that_is_there_says_where_its_parts_are(aws: Scripted) -> None:
+    aws.answers("cloudformation", "describe_stacks", a_stack())
+    with aws.playing():
+        assert Stack(WHERE).outputs.HomeRegion == REGION
