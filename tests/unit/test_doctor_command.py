@@ -159,6 +159,9 @@ def test_a_canary_on_aws_is_agreed_to_first(
     assert made.asked == []
 
     assert cli.main(["doctor", "--stage", "prod", "--canary", "--yes"]) == 0
-    ((_here, canary),) = made.asked
+    monkeypatch.setenv("IMAGIFY_YES", "1")
+    assert cli.main(["doctor", "--stage", "prod", "--canary"]) == 0
+    (_here, canary), (_again, by_environment) = made.asked
     assert canary is not None
+    assert by_environment is not None
     assert cost_usd(CONFIG.routes) == pytest.approx(0.04)

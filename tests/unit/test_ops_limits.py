@@ -6,7 +6,7 @@ import pytest
 
 from common.config import Config
 from common.routes import Route
-from ops.costs.limits import DAY, HOUR, Capacity, capacity, changes
+from ops.costs.limits import DAY, HOUR, Capacity, capacity, changes, left_unreserved
 from ops.costs.usage import read_usage
 
 MODEL = "stability.stable-image-core-v1:1"
@@ -56,6 +56,10 @@ def test_a_deploy_needs_what_it_reserves_and_a_hundred_more() -> None:
     assert of().concurrency_reserved == 28 + 2 * 200
     assert of(account=528).deploys
     assert not of(account=527).deploys
+
+
+def test_aws_leaves_a_hundred_unreserved_and_all_of_an_account_that_has_fewer() -> None:
+    assert [left_unreserved(account) for account in (10, 100, 1000)] == [10, 100, 100]
 
 
 def test_half_the_latency_takes_half_the_workers_and_makes_no_more_images() -> None:
