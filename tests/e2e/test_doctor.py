@@ -244,8 +244,9 @@ def test_a_model_that_has_left_bedrock_is_found(here: Deployment) -> None:
 
 
 def test_on_aws_nothing_is_forgiven_to_the_emulator(as_on_aws: Deployment, hands: Hands) -> None:
+    reserving = as_on_aws.config.model_copy(update={"reserve_concurrency": True})
     with recovery_on_but_for(hands, "Users"):
-        found = findings(as_on_aws)
+        found = findings(replace(as_on_aws, config=reserving))
     failed = {each.check: each.reason for each in wrong(found) if each.verdict is FAIL}
     assert set(failed) == {"bootstrap", "concurrency", "tables: recovery", "bucket: TLS"}
     assert failed["tables: recovery"] == "Point-in-time recovery is off for Users."
