@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from common.config import Config
 from ops.checkup.asking import said
 from ops.checkup.finding import DEPLOY_OR_REVERT, Finding, fail, ok, unknown, warn
-from ops.limits import UNRESERVED_LEFT, left_unreserved
+from ops.costs.limits import UNRESERVED_LEFT, left_unreserved
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +18,8 @@ from common.settings import (
     SubmitSettings,
 )
 from infra.edge_headers import s3_images
-from tests.infra.conftest import ACCOUNT, CERTIFICATE, DOMAIN, page_of, synthesize
-from tests.infra.template import FUNCTIONS, Json, Template
+from tests.infra.conftest import ACCOUNT, CERTIFICATE, DOMAIN, page_of
+from tests.infra.template import Json, Template
 
 CACHED, NOT_CACHED = "658327ea-f89d-4fab-a63d-7e88639e58f6", "4135ea2d-6df8-44a3-9df3-4b5a84be39ad"
 """The managed policies CachingOptimized and CachingDisabled."""
@@ -280,45 +279,6 @@ def test_under_a_domain_cloudfront_reads_images_and_nothing_else(hosted: Templat
     assert hosted.text(who) == f"arn:aws:cloudfront::{ACCOUNT}:distribution/*"
 
 
-def test_the_key_that_signs_and_the_one_before_it_are_good(hosted: Template) -> None:
-    keys = hosted.of_type("AWS::CloudFront::PublicKey")
-    assert set(keys) == {"ImageKeys/ProdV3", "ImageKeys/ProdV2"}
-    group = hosted.one("AWS::CloudFront::KeyGroup")["KeyGroupConfig"]
-    assert [hosted.text(key) for key in group["Items"]] == ["ImageKeys/ProdV3", "ImageKeys/ProdV2"]
-    read = {
-        hosted.content["Parameters"][key["PublicKeyConfig"]["EncodedKey"]["Ref"]]["Default"]
-        for key in keys.values()
-    }
-    assert read == {f"/imagify/prod/image-key/{version}/public" for version in (2, 3)}
-
-
-@pytest.mark.parametrize("name", SHOWING)
-def test_who_shows_jobs_signs_with_the_newest_key(hosted: Template, name: str) -> None:
-    settings = SHOWING[name].from_env(hosted.environment(name))
-    assert settings.image_url_seconds == 7 * 86_400
-    assert settings.image_links is not None
-    assert settings.image_links.origin == f"https://{DOMAIN}"
-    assert settings.image_links.key_pair_id == "ImageKeys/ProdV3"
-    assert settings.image_links.key_parameter == "/imagify/prod/image-key/3"
-
-
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_nobody_else_may_read_the_key(hosted: Template, name: str) -> None:
-    """The one before too: until a deployment is through, the version before it reads that."""
-    parameter = f"arn:aws:ssm:ap-southeast-1:{ACCOUNT}:parameter/imagify/prod/image-key"
-    keys = {what: how for what, how in hosted.permissions(name).items() if "image-key" in what}
-    both = {f"{parameter}/{version}": {"ssm:GetParameter"} for version in (2, 3)}
-    assert keys == (both if name in SHOWING else {})
-
-
-@pytest.mark.parametrize("name", SHOWING)
-def test_who_signs_for_cloudfront_reads_no_image(
-    hosted: Template, aws: Template, name: str
-) -> None:
-    for stack, may in ((hosted, False), (aws, True)):
-        assert any(what.endswith("/images/*") for what in stack.permissions(name)) is may
-
-
 def test_vnpay_sends_people_back_to_the_page(hosted: Template) -> None:
     assert hosted.environment("payments")["PAGE_URL"] == f"https://{DOMAIN}/"
     cors = hosted.of_type("AWS::ApiGatewayV2::Api")["Api/Http"]["CorsConfiguration"]
@@ -374,21 +334,6 @@ def test_two_stages_of_one_account_do_not_share_a_name(
                 config = config.get(part, config)
             if resource["Type"].startswith("AWS::CloudFront") and "Name" in config:
                 assert config["Name"].startswith("Imagify-prod-")
-
-
-def test_no_two_keys_of_an_account_are_asked_for_under_one_reference(tmp_path: Path) -> None:
-    """dev's eleventh and dev1's first read alike, if only what tells them apart is left out."""
-    references = []
-    for stage, version in (("dev", 11), ("dev1", 1)):
-        settings = {
-            "domain": DOMAIN,
-            "certificate_arn": CERTIFICATE,
-            "image_key_version": version,
-        }
-        stack = synthesize(tmp_path / stage, stage=stage, imagify=json.dumps(settings))
-        keys = stack.of_type("AWS::CloudFront::PublicKey").values()
-        references += [key["PublicKeyConfig"]["CallerReference"] for key in keys]
-    assert len(set(references)) == len(references) == 3
 
 
 def test_the_copying_may_write_the_pages_files_alone(web: Template) -> None:

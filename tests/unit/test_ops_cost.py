@@ -158,7 +158,7 @@ def test_cost_counts_the_alarms_of_every_route(
 ) -> None:
     routes = [{"model": DEFAULT_MODEL, "region": region} for region in ("us-west-2", "eu-west-1")]
     monkeypatch.setattr("ops.stages.configured", lambda _stage: parse({"routes": routes}))
-    assert "22 alarms × $0.1" in said(capsys, "cost", "--images", "1000")
+    assert "24 alarms × $0.1" in said(capsys, "cost", "--images", "1000")
 
 
 def test_cost_stands_beside_the_seeds_tiers(capsys: pytest.CaptureFixture[str]) -> None:

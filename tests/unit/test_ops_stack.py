@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from ops.stack import Stack, StackError, Where
+from tests.unit.account import ABSENT, a_stack
 from tests.unit.stubbed import REGION, Scripted
-from tests.unit.test_ops_deploy import ABSENT, a_stack
 
 WHERE = Where(stack="Imagify-dev", region=REGION)
 
