@@ -14,9 +14,9 @@ export PROMPT
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test browser check lint types quick web format package screenshots dashboard \
-	cost count-usage bench-pacing bench-burst bench-eta bench-feed bench-coldstart simulate mutants chaos \
-	bootstrap diff deploy destroy clean
+.PHONY: help setup run test journeys apart browser check lint types quick web format package screenshots \
+	dashboard cost count-usage bench-pacing bench-burst bench-eta bench-feed bench-coldstart simulate \
+	mutants chaos bootstrap diff deploy destroy clean
 
 help: ## show this list
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1|\2/' \
@@ -28,8 +28,15 @@ setup: ## make the environment: .venv and node_modules (instant when nothing has
 run: setup ## start everything, generate one image (PROMPT="…"), stay up until Ctrl-C
 	@exec bin/imagify up --port $(PORT) --prompt "$$PROMPT"
 
+# What brings up an AWS of its own mostly waits for it, and leaves the cores to the others.
 test: check browser ## lint, types and every test: the quick ones, then those on the emulator
-	$(PYTEST) -m emulator
+	@$(MAKE) --no-print-directory -j2 journeys apart
+
+journeys: setup
+	$(PYTEST) -m "emulator and not apart"
+
+apart: setup
+	$(PYTEST) -m apart
 
 browser: # what the page is opened in
 	@sh sandbox/browser.sh

@@ -8,7 +8,8 @@ import pytest
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Everything here needs the emulator."""
+    """Everything here needs the emulator, and brings up its own."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker("emulator")
+            item.add_marker("apart")

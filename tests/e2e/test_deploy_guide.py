@@ -25,6 +25,8 @@ from sandbox.places import REPOSITORY
 from tests.e2e.empty_aws import EmptyAws, empty_aws
 from tests.e2e.guide import commands, examples, not_run
 
+pytestmark = pytest.mark.apart
+
 CANNOT_RUN = {
     "aws sso login --profile imagify": "no AWS CLI here, and nobody who could log in",
     "export AWS_PROFILE=imagify": "the emulator takes fixed keys",
