@@ -18,16 +18,14 @@ from common.pacing import Pacer
 from common.payments import Payment
 from common.ports import User
 from common.routes import Route
-from common.services import (
-    AccountsServices,
-    FeedServices,
-    PaymentsServices,
-    PushServices,
-    StatusServices,
-    SubmitServices,
-    SweepServices,
-    WorkerServices,
-)
+from common.services.accounts import AccountsServices
+from common.services.feed import FeedServices
+from common.services.payments import PaymentsServices
+from common.services.push import PushServices
+from common.services.status import StatusServices
+from common.services.submit import SubmitServices
+from common.services.sweep import SweepServices
+from common.services.worker import WorkerServices
 from common.settings import (
     AccountsSettings,
     Package,

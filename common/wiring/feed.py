@@ -8,7 +8,7 @@ from functools import cache
 
 from common.aws import clients
 from common.aws.dynamo_users import DynamoUserStore
-from common.services import FeedServices
+from common.services.feed import FeedServices
 from common.settings import FeedSettings
 from common.wall_clock import utc_now
 from common.wiring import feed_parts, parts

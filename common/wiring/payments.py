@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import cache
 
-from common.services import PaymentsServices
+from common.services.payments import PaymentsServices
 from common.settings import PaymentsSettings
 from common.wall_clock import utc_now
 from common.wiring import money_parts

@@ -6,7 +6,7 @@ import os
 import time
 from functools import cache
 
-from common.services import StatusServices
+from common.services.status import StatusServices
 from common.settings import StatusSettings
 from common.wall_clock import utc_now
 from common.wiring import parts

@@ -6,7 +6,7 @@ import os
 import time
 from functools import cache
 
-from common.services import SubmitServices
+from common.services.submit import SubmitServices
 from common.settings import SubmitSettings
 from common.wall_clock import utc_now
 from common.wiring import parts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import cache
 
-from common.services import SweepServices
+from common.services.sweep import SweepServices
 from common.settings import SweepSettings
 from common.vnpay_gateway import HttpGateway
 from common.wall_clock import utc_now

@@ -11,7 +11,7 @@ from functools import cache
 from common.aws import clients
 from common.aws.bedrock import BedrockModels
 from common.pacing import Pacer
-from common.services import WorkerServices
+from common.services.worker import WorkerServices
 from common.settings import WorkerSettings
 from common.wall_clock import now_us, utc_now
 from common.wiring import parts

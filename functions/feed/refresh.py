@@ -12,7 +12,7 @@ from common.api_feed import BalanceMessage, JobMessage, Message, RefreshedMessag
 from common.feed import ACTIVE_SHOWN_MAX
 from common.observability import count
 from common.push import push
-from common.services import FeedServices
+from common.services.feed import FeedServices
 
 
 def refresh(connection_id: str, feed: FeedServices) -> None:

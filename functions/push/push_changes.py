@@ -13,7 +13,7 @@ from common.errors import ServiceFailed
 from common.feed import Socket
 from common.observability import count, logger
 from common.push import Pushed, push
-from common.services import PushServices
+from common.services.push import PushServices
 
 
 def push_changes(changes: Sequence[Change], pushing: PushServices) -> None:

@@ -20,7 +20,7 @@ from common.metrics import (
 from common.observability import count, logger
 from common.payments import ASKS_MAX, News, Payment, PaymentStatus, asked, expire
 from common.refunds import unheard
-from common.services import SweepServices
+from common.services.sweep import SweepServices
 from common.vnpay_codes import Outcome, query_outcome, refund_outcome
 
 PAYMENTS_MAX = 50

@@ -18,7 +18,7 @@ from common import metrics
 from common.errors import Conflict, ImagifyError, ServiceFailed, StaleWrite
 from common.jobs import Job, JobError, JobStatus
 from common.observability import count, logger
-from common.services import SweepServices
+from common.services.sweep import SweepServices
 from common.stalled import discard_job, redrive_job
 
 JOBS_MAX = 100

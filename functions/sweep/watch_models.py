@@ -5,7 +5,7 @@ from __future__ import annotations
 from common.metrics import MODELS_AWAY
 from common.observability import count
 from common.routes import serving
-from common.services import SweepServices
+from common.services.sweep import SweepServices
 
 
 def watch_models(sweep: SweepServices) -> int:

@@ -36,7 +36,7 @@ from common.models.spec import ModelSpec, Size
 from common.observability import count, count_start, logger, seconds
 from common.retries import model_retrying, redelivery_seconds
 from common.routes import Route, serving
-from common.services import WorkerServices
+from common.services.worker import WorkerServices
 from functions.worker.recall_image import recall_image
 
 PUT_OFF_SECONDS = 10

@@ -10,7 +10,7 @@ from common.jobs import Job, JobStatus, seed_for
 from common.metrics import JOBS_RECALLED
 from common.models.catalogue import find
 from common.observability import count, logger
-from common.services import WorkerServices
+from common.services.worker import WorkerServices
 
 EARLIER_MAX = 50
 """How many of the owner's latest images are looked through."""

@@ -16,7 +16,7 @@ from common.errors import InsufficientCredits, ServiceFailed, StaleWrite
 from common.payments import News, Payment, PaymentStatus
 from common.ports import PaymentKeeper
 from common.refunds import begin_refund
-from common.services import SweepServices
+from common.services.sweep import SweepServices
 from common.settings import SweepSettings
 from common.vnpay_codes import Outcome, RspCode
 from functions.payments.book_notification import book_notification

@@ -24,7 +24,7 @@ from common.jobs import Image, Job, JobStatus, image_key
 from common.pacing import Pacer
 from common.ports import ImageStore, JobPage, JobQueue, JobWorker
 from common.routes import Route
-from common.services import WorkerServices
+from common.services.worker import WorkerServices
 from common.settings import WorkerSettings
 from functions.worker import handler
 from functions.worker.handler import DeliveryFailed, handle

@@ -11,7 +11,7 @@ import pytest
 
 from common import jobs as lifecycle
 from common.jobs import LOOK_SECONDS, Job, JobError, JobStatus, image_key
-from common.services import SweepServices
+from common.services.sweep import SweepServices
 from common.wall_clock import utc_now
 from common.wiring import submit as submit_wiring
 from common.wiring import sweep as sweep_wiring

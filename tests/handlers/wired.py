@@ -18,7 +18,7 @@ from common.aws import clients
 from common.models.spec import Size
 from common.pacing import Pacer
 from common.routes import ROUTES
-from common.services import WorkerServices
+from common.services.worker import WorkerServices
 from common.settings import PACKAGES
 from common.sizing import TIMEOUTS
 from common.wiring import accounts as accounts_wiring

@@ -16,7 +16,7 @@ from common.jobs import Image
 from common.observability import logger
 from common.outlook import Forecaster
 from common.routes import Route
-from common.services import PushServices
+from common.services.push import PushServices
 from common.sizing import SPARE_DELIVERIES, TIMEOUTS
 from common.snapshots import Snapshots
 from functions.accounts import handler as accounts
