@@ -6,15 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from common.ports import (
-        Clock,
-        LedgerReader,
-        NewId,
-        UserStore,
-    )
-    from common.settings import (
-        AccountsSettings,
-    )
+    from common.ports import Clock, LedgerReader, NewId, UserStore
+    from common.settings import AccountsSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

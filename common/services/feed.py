@@ -6,15 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from common.ports import (
-        ActiveLister,
-        Clock,
-        NewId,
-        SocketStore,
-        TicketStore,
-        UserReader,
-        Wire,
-    )
+    from common.ports import ActiveLister, Clock, NewId, SocketStore, TicketStore, UserReader, Wire
     from common.snapshots import Snapshots
 
 

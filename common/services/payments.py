@@ -6,15 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from common.ports import (
-        Clock,
-        MerchantReader,
-        NewId,
-        PaymentStore,
-    )
-    from common.settings import (
-        PaymentsSettings,
-    )
+    from common.ports import Clock, MerchantReader, NewId, PaymentStore
+    from common.settings import PaymentsSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,11 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from common.changes import Change
-    from common.ports import (
-        Clock,
-        SocketStore,
-        Wire,
-    )
+    from common.ports import Clock, SocketStore, Wire
     from common.push import Pushed
     from common.snapshots import Snapshots
 

@@ -6,14 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from common.ports import (
-        Clock,
-        JobStore,
-        Sleep,
-    )
-    from common.settings import (
-        StatusSettings,
-    )
+    from common.ports import Clock, JobStore, Sleep
+    from common.settings import StatusSettings
     from common.snapshots import Snapshots
 
 

@@ -6,16 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from common.ports import (
-        Clock,
-        JobOpener,
-        JobQueue,
-        NewId,
-        Sleep,
-    )
-    from common.settings import (
-        SubmitSettings,
-    )
+    from common.ports import Clock, JobOpener, JobQueue, NewId, Sleep
+    from common.settings import SubmitSettings
     from common.snapshots import Snapshots
 
 
