@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-from ops.options import Json, Profile, Region, StackName
+from ops.options import Json, Profile, StageOnAws
 
 
 def audit(
     *,
     as_json: Json = False,
-    stack_name: StackName = None,
-    region: Region = None,
+    stage: StageOnAws = None,
     profile: Profile = None,
 ) -> int:
     """Hold every balance against the ledger, the jobs, the images and the payments.
@@ -21,10 +20,10 @@ def audit(
     import json
     from dataclasses import asdict
 
-    from ops.stack import Stack, Where
+    from ops.stack import Stack
     from ops.terminal import OUT, Steps
 
-    stack = Stack(Where(stack=stack_name, region=region, profile=profile))
+    stack = Stack(stage, profile)
     with Steps() as steps:
         books, found = stack.books.discrepancies(steps)
     counts = {

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import Argument, BadParameter, Option, Typer
 
-from ops.options import DryRun, Json, Profile, Reason, Region, StackName, said
+from ops.options import DryRun, Json, Profile, Reason, StageOnAws, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,16 +39,15 @@ def list_stalled(
     *,
     error: ErrorCode = None,
     as_json: Json = False,
-    stack_name: StackName = None,
-    region: Region = None,
+    stage: StageOnAws = None,
     profile: Profile = None,
 ) -> int:
     """List stalled jobs, then the messages in the dead-letter queue that are no stalled job's."""
     from ops.dlq_words import say_found
-    from ops.stack import Stack, Where
+    from ops.stack import Stack
     from ops.stalled_jobs import look
 
-    desk = Stack(Where(stack=stack_name, region=region, profile=profile)).desk
+    desk = Stack(stage, profile).desk
     with desk.letters.reading() as reading:
         letters, complete = reading.letters, reading.complete
     found = look(desk, letters, complete=complete, error=error)
@@ -61,16 +60,15 @@ def show(
     job: Annotated[str, Argument(metavar="JOB", help="The job's id.")],
     *,
     as_json: Json = False,
-    stack_name: StackName = None,
-    region: Region = None,
+    stage: StageOnAws = None,
     profile: Profile = None,
 ) -> int:
     """Show all that is known of a job but its prompt, and who has decided what about it."""
     from ops.dlq_words import say_dossier
-    from ops.stack import Stack, Where
+    from ops.stack import Stack
     from ops.stalled_jobs import dossier
 
-    desk = Stack(Where(stack=stack_name, region=region, profile=profile)).desk
+    desk = Stack(stage, profile).desk
     with desk.letters.reading() as reading:
         letters = reading.letters
     say_dossier(dossier(job, letters, desk=desk), as_json=as_json)
@@ -92,8 +90,7 @@ def redrive(
     ] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
-    stack_name: StackName = None,
-    region: Region = None,
+    stage: StageOnAws = None,
     profile: Profile = None,
 ) -> int:
     """Give stalled jobs all their attempts again: JOB…, --all or --error.
@@ -103,13 +100,13 @@ def redrive(
     from itertools import chain
 
     from ops.decisions import redrive_each, remove_left_over
-    from ops.stack import Stack, Where
+    from ops.stack import Stack
     from ops.stalled_jobs import look
     from ops.terminal import ERR
 
     if [bool(jobs), everything, error is not None].count(True) != 1:
         raise BadParameter("name jobs, or give --all, or --error")
-    stack = Stack(Where(stack=stack_name, region=region, profile=profile))
+    stack = Stack(stage, profile)
     desk = stack.desk
     chosen = "by its id" if jobs else "with all others" if everything else f"with all of {error}"
     order = _order(stack, reason or f"redriven {chosen}", dry_run=dry_run)
@@ -137,8 +134,7 @@ def discard(
     reason: Reason,
     dry_run: DryRun = False,
     as_json: Json = False,
-    stack_name: StackName = None,
-    region: Region = None,
+    stage: StageOnAws = None,
     profile: Profile = None,
 ) -> int:
     """End stalled jobs without an image and give their credits back.
@@ -147,9 +143,9 @@ def discard(
     discarded.
     """
     from ops.decisions import discard_each
-    from ops.stack import Stack, Where
+    from ops.stack import Stack
 
-    stack = Stack(Where(stack=stack_name, region=region, profile=profile))
+    stack = Stack(stage, profile)
     desk = stack.desk
     order = _order(stack, reason, dry_run=dry_run)
     job_ids = list(dict.fromkeys(jobs))
@@ -167,8 +163,7 @@ def remove(
     reason: Annotated[str, Option(metavar="WHY", callback=said, help="Why; kept.")],
     dry_run: DryRun = False,
     as_json: Json = False,
-    stack_name: StackName = None,
-    region: Region = None,
+    stage: StageOnAws = None,
     profile: Profile = None,
 ) -> int:
     """Take messages out that are no stalled job's; what they said is kept with who did it and why.
@@ -176,9 +171,9 @@ def remove(
     Exit code 1: some were not removed.
     """
     from ops.decisions import remove_each
-    from ops.stack import Stack, Where
+    from ops.stack import Stack
 
-    stack = Stack(Where(stack=stack_name, region=region, profile=profile))
+    stack = Stack(stage, profile)
     desk = stack.desk
     order = _order(stack, reason, dry_run=dry_run)
     message_ids = list(dict.fromkeys(messages))
@@ -192,16 +187,15 @@ def tidy(
     *,
     dry_run: DryRun = False,
     as_json: Json = False,
-    stack_name: StackName = None,
-    region: Region = None,
+    stage: StageOnAws = None,
     profile: Profile = None,
 ) -> int:
     """Take the messages of jobs that are over out of the queue, and nothing else."""
     from ops.decisions import remove_left_over
-    from ops.stack import Stack, Where
+    from ops.stack import Stack
     from ops.stalled_jobs import look
 
-    stack = Stack(Where(stack=stack_name, region=region, profile=profile))
+    stack = Stack(stage, profile)
     desk = stack.desk
     order = _order(stack, "left over", dry_run=dry_run)
     with desk.letters.reading() as reading:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from typer import BadParameter, Option
 
-from ops.options import Json, Profile, Region, StackName, StageIfAny, Yes
+from ops.options import Json, Profile, StageOnAws, Yes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,17 +25,15 @@ WithCanary = Annotated[
 
 def doctor(
     *,
-    stage: StageIfAny = None,
+    stage: StageOnAws = None,
     canary: WithCanary = False,
     yes: Yes = False,
     as_json: Json = False,
-    stack_name: StackName = None,
-    region: Region = None,
     profile: Profile = None,
 ) -> int:
     """Check everything that a deployment rests on, and change nothing.
 
-    With a stage or a stack, that one on AWS, deployed or not; without, the local run.
+    With a stage, that one on AWS, deployed or not; without, the local run.
 
     Exit code 1: something fails. Warnings, and what could not be looked at, do not count.
     """
@@ -45,7 +43,7 @@ def doctor(
     from ops.checkup.settings import CONFIGURATION
 
     try:
-        here = _find(stage, stack_name, region, profile)
+        here = _find(stage, profile)
     except ConfigError as error:
         return _report([fail(CONFIGURATION, str(error), "change it in cdk.json")], as_json=as_json)
     from common.wall_clock import utc_now
@@ -54,21 +52,16 @@ def doctor(
     return _report(all_checks(here, now=utc_now, with_canary=with_canary), as_json=as_json)
 
 
-def _find(
-    stage: str | None, stack_name: str | None, region: str | None, profile: str | None
-) -> Deployment:
+def _find(stage: str | None, profile: str | None) -> Deployment:
     """What is meant; raises ConfigError, SandboxError."""
     import os
 
     from ops.checkup import find
 
-    if stage and stack_name:
-        raise BadParameter("say --stage or --stack, not both")
-    if stage or stack_name:
-        meant = stage or find.stage_of(stack_name or "")
-        return find.on_aws(meant, region=region, profile=profile)
-    if region or profile:
-        raise BadParameter("--region and --profile go with --stage or --stack")
+    if stage is not None:
+        return find.on_aws(stage, profile=profile)
+    if profile is not None:
+        raise BadParameter("--profile goes with --stage; the local run needs no credentials")
     return find.local_run(os.environ)
 
 

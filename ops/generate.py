@@ -9,7 +9,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from ops.options import Json, Profile, Region, StackName
+from ops.options import Json, Profile, StageOnAws
 
 COUNT_MAX = 100
 
@@ -46,19 +46,18 @@ def generate(
         ),
     ] = None,
     as_json: Json = False,
-    stack_name: StackName = None,
-    region: Region = None,
+    stage: StageOnAws = None,
     profile: Profile = None,
 ) -> int:
     """Generate an image from a prompt and save it.
 
-    Submits to the local run as you@example.com, or with --stack to a stack on AWS --as somebody
-    there, follows the job, saves the PNG. The exit code is 0 when every image is saved.
+    Submits to the local run as you@example.com, or with --stage to one on AWS --as somebody there,
+    follows the job, saves the PNG. The exit code is 0 when every image is saved.
     """
     from ops.images import Wish
     from ops.images import generate as make_images
     from ops.sign_in import client_as
-    from ops.stack import Stack, Where
+    from ops.stack import Stack
 
     wish = Wish(
         prompt=prompt,
@@ -71,5 +70,5 @@ def generate(
         idempotency_key=idempotency_key,
         as_json=as_json,
     )
-    stack = Stack(Where(stack=stack_name, region=region, profile=profile))
+    stack = Stack(stage, profile)
     return make_images(client_as(stack, email), wish)

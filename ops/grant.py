@@ -8,7 +8,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from ops.options import DryRun, Json, Profile, Reason, Region, StackName
+from ops.options import DryRun, Json, Profile, Reason, StageOnAws
 
 CREDITS_MAX = 100_000
 """More than anybody means to give at once."""
@@ -25,8 +25,7 @@ def grant(
     ] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
-    stack_name: StackName = None,
-    region: Region = None,
+    stage: StageOnAws = None,
     profile: Profile = None,
 ) -> int:
     """Give a person credits; the ledger says who gave them and why."""
@@ -35,10 +34,10 @@ def grant(
 
     from common.wall_clock import utc_now
     from ops.money import find_user, give
-    from ops.stack import Stack, Where
+    from ops.stack import Stack
     from ops.terminal import ERR, OUT
 
-    stack = Stack(Where(stack=stack_name, region=region, profile=profile))
+    stack = Stack(stage, profile)
     user = find_user(email, stack.users)
     chosen = uuid.uuid4().hex if key is None else key
     if not dry_run:

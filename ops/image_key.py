@@ -8,7 +8,7 @@ from typing import Annotated
 
 from typer import Option, Typer
 
-from ops.options import DryRun, Json, Profile, Region, Stage
+from ops.options import DryRun, Json, Profile, Stage
 
 IMAGE_KEY = Typer(
     name="image-key",
@@ -29,7 +29,6 @@ def new(
     ] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
-    region: Region = None,
     profile: Profile = None,
 ) -> int:
     """Make a pair of keys in Parameter Store, before the deployment that uses it.
@@ -46,17 +45,22 @@ def new(
 
     config = configured(stage)
     chosen = version or config.image_key_version
-    where = region or config.home_region
     private, public = config.image_key_parameter(chosen), config.image_public_key_parameter(chosen)
-    ssm = boto3.session.Session(profile_name=profile, region_name=where).client("ssm")
+    ssm = boto3.session.Session(profile_name=profile, region_name=config.home_region).client("ssm")
     if dry_run:
         refuse_if_there(ssm, public)
     else:
         store_new_pair(ssm, private_parameter=private, public_parameter=public)
     if as_json:
-        facts = {"stage": stage, "region": where, "version": chosen, "dry_run": dry_run}
-        OUT.out(json.dumps({**facts, "parameters": [private, public]}, indent=2))
+        facts = {
+            "stage": stage,
+            "region": config.home_region,
+            "version": chosen,
+            "dry_run": dry_run,
+            "parameters": [private, public],
+        }
+        OUT.out(json.dumps(facts, indent=2))
     else:
         made = "Would make" if dry_run else "Made"
-        ERR.print(f"{made} {private} and {public} in {where}.")
+        ERR.print(f"{made} {private} and {public} in {config.home_region}.")
     return 0

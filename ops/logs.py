@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, Option
 
-from ops.options import Json, Profile, Region, StackName
+from ops.options import Json, Profile, StageOnAws
 
 if TYPE_CHECKING:
     from ops.log_lines import LogLine
@@ -32,8 +32,7 @@ def logs(
         bool, Option("--all", help=r"What went well too.  \[default: warnings and errors]")
     ] = False,
     as_json: Json = False,
-    stack_name: StackName = None,
-    region: Region = None,
+    stage: StageOnAws = None,
     profile: Profile = None,
 ) -> int:
     """Show what a function has warned of, the oldest first."""
@@ -43,11 +42,11 @@ def logs(
 
     from common.wall_clock import utc_now
     from ops.log_lines import group_of, log_groups, log_lines
-    from ops.stack import Stack, Where
+    from ops.stack import Stack
     from ops.terminal import ERR, OUT
 
-    stack = Stack(Where(stack=stack_name, region=region, profile=profile))
-    group = group_of(service, log_groups(stack.cloudformation, stack.stack_name))
+    stack = Stack(stage, profile)
+    group = group_of(service, log_groups(stack.cloudformation, stack.config.stack_name))
     found = log_lines(
         stack.logs,
         group,

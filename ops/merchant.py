@@ -9,7 +9,7 @@ from typing import Annotated
 
 from typer import Option, Typer
 
-from ops.options import DryRun, Profile, Region, StackName
+from ops.options import DryRun, Profile, StageOnAws
 
 MERCHANT = Typer(
     name="merchant",
@@ -32,8 +32,7 @@ def set_account(
         ),
     ] = None,
     dry_run: DryRun = False,
-    stack_name: StackName = None,
-    region: Region = None,
+    stage: StageOnAws = None,
     profile: Profile = None,
 ) -> int:
     """Store the account, encrypted, where the stack reads it; the secret is never shown.
@@ -42,12 +41,14 @@ def set_account(
     mean is in docs/PAYMENTS.md.
     """
     from ops.merchant_account import complete, given_or_asked, store
-    from ops.stack import Stack, Where
+    from ops.stack import Stack
     from ops.terminal import ERR
 
-    stack = Stack(Where(stack=stack_name, region=region, profile=profile))
+    stack = Stack(stage, profile)
     parameter = stack.outputs.VnpayParameter
-    text = complete(given_or_asked(from_file), api_url=stack.api_url)
+    for_real = stack.local is None and stack.config.removal == "keep"
+    fields = given_or_asked(from_file, for_real=for_real)
+    text = complete(fields, api_url=stack.api_url)
     if dry_run:
         ERR.print(f"The account is in order, and would be stored as {parameter}.")
         return 0

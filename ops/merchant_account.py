@@ -23,10 +23,14 @@ VNPAYS_SANDBOX = {
 """Where one begins; VNPAY tells the addresses for real money to its merchants."""
 
 
-def given_or_asked(file: Path | None) -> Mapping[str, Any]:
-    """The account's fields from a JSON file, or as somebody types them. Raises SandboxError."""
+def given_or_asked(file: Path | None, *, for_real: bool) -> Mapping[str, Any]:
+    """The account's fields from a JSON file, or as somebody types them. Raises SandboxError.
+
+    `for_real`: paid into with real money, so that the addresses of VNPAY's sandbox, whose test
+    cards would buy real images, are not proposed.
+    """
     if file is None:
-        return _asked()
+        return _asked({} if for_real else VNPAYS_SANDBOX)
     try:
         text = sys.stdin.read() if file == STANDARD_INPUT else file.read_text(encoding="utf-8")
         fields = json.loads(text)
@@ -64,13 +68,15 @@ def store(text: str, *, ssm: SSMClient, parameter: str) -> None:
         ssm.put_parameter(Name=parameter, Value=text, Type="SecureString")
 
 
-def _asked() -> Mapping[str, Any]:
+def _asked(usual: Mapping[str, str]) -> Mapping[str, Any]:
     if not sys.stdin.isatty():
         raise SandboxError("There is no terminal to ask at: give the account with --from-file.")
     tmn_code = input("Terminal code (vnp_TmnCode): ").strip()
     hash_secret = getpass.getpass("Hash secret (it is not shown): ").strip()
-    addresses = {
-        name: input(f"{name} [{usual}]: ").strip() or usual
-        for name, usual in VNPAYS_SANDBOX.items()
-    }
+    addresses = {name: _address(name, usual.get(name)) for name in VNPAYS_SANDBOX}
     return {"tmn_code": tmn_code, "hash_secret": hash_secret, **addresses}
+
+
+def _address(name: str, usual: str | None) -> str:
+    proposed = f" [{usual}]" if usual else ""
+    return input(f"{name}{proposed}: ").strip() or usual or ""

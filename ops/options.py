@@ -25,13 +25,6 @@ Reason = Annotated[
         help="Why; kept, and shown to the customer.",
     ),
 ]
-StackName = Annotated[
-    str | None,
-    Option("--stack", metavar="NAME", help=r"A stack on AWS.  \[default: the local run]"),
-]
-Region = Annotated[
-    str | None, Option(metavar="R", help="Where that stack is, such as ap-southeast-1.")
-]
 Profile = Annotated[
     str | None, Option(metavar="P", help="Credentials by their name in your AWS configuration.")
 ]
@@ -39,6 +32,14 @@ Stage = Annotated[
     str, Option(metavar="S", help="A stage of cdk.json, such as dev; it becomes Imagify-S.")
 ]
 StageIfAny = Annotated[str | None, Option("--stage", metavar="S", help="A stage of cdk.json.")]
+StageOnAws = Annotated[
+    str | None,
+    Option(
+        "--stage",
+        metavar="S",
+        help=r"A stage of cdk.json, which is on AWS.  \[default: the local run]",
+    ),
+]
 Yes = Annotated[
     bool, Option("--yes", envvar="IMAGIFY_YES", help="Approve what would be asked otherwise.")
 ]

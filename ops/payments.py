@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Argument, BadParameter, Option, Typer
 
-from ops.options import DryRun, Json, Profile, Reason, Region, StackName
+from ops.options import DryRun, Json, Profile, Reason, StageOnAws
 
 if TYPE_CHECKING:
     from common.payments import Payment
@@ -43,15 +43,14 @@ def list_payments(
         Option(metavar="S", callback=_known, help="Only these, such as review or refunding."),
     ] = None,
     as_json: Json = False,
-    stack_name: StackName = None,
-    region: Region = None,
+    stage: StageOnAws = None,
     profile: Profile = None,
 ) -> int:
     """List all payments, newest first."""
-    from ops.stack import Stack, Where
+    from ops.stack import Stack
     from ops.terminal import ERR, OUT
 
-    stack = Stack(Where(stack=stack_name, region=region, profile=profile))
+    stack = Stack(stage, profile)
     found = [each for each in stack.books.payments() if status in (None, each.status)]
     found.sort(key=lambda each: each.created_at, reverse=True)
     if not found and not as_json:
@@ -73,15 +72,14 @@ def show(
     txn_ref: TxnRef,
     *,
     as_json: Json = False,
-    stack_name: StackName = None,
-    region: Region = None,
+    stage: StageOnAws = None,
     profile: Profile = None,
 ) -> int:
     """Show all that is known of a payment."""
     from ops.money import find_payment
-    from ops.stack import Stack, Where
+    from ops.stack import Stack
 
-    stack = Stack(Where(stack=stack_name, region=region, profile=profile))
+    stack = Stack(stage, profile)
     _say(find_payment(txn_ref, stack.payments), as_json=as_json)
     return 0
 
@@ -97,16 +95,15 @@ def confirm(
     reason: Reason,
     dry_run: DryRun = False,
     as_json: Json = False,
-    stack_name: StackName = None,
-    region: Region = None,
+    stage: StageOnAws = None,
     profile: Profile = None,
 ) -> int:
     """Book a payment that you have seen paid in VNPAY's merchant portal."""
     from common.wall_clock import utc_now
     from ops.money import confirm_payment, find_payment, require_confirmable
-    from ops.stack import Stack, Where
+    from ops.stack import Stack
 
-    stack = Stack(Where(stack=stack_name, region=region, profile=profile))
+    stack = Stack(stage, profile)
     payment = find_payment(txn_ref, stack.payments)
     require_confirmable(payment, amount_vnd=amount_vnd, transaction_no=transaction_no)
     if dry_run:
@@ -131,8 +128,7 @@ def close(
     reason: Reason,
     dry_run: DryRun = False,
     as_json: Json = False,
-    stack_name: StackName = None,
-    region: Region = None,
+    stage: StageOnAws = None,
     profile: Profile = None,
 ) -> int:
     """End a review without credits, or a refund that you have seen paid back.
@@ -142,9 +138,9 @@ def close(
     """
     from common.payments import close as closed
     from ops.money import close_payment, find_payment
-    from ops.stack import Stack, Where
+    from ops.stack import Stack
 
-    stack = Stack(Where(stack=stack_name, region=region, profile=profile))
+    stack = Stack(stage, profile)
     payment = find_payment(txn_ref, stack.payments)
     by = stack.operator
     if dry_run:
@@ -165,8 +161,7 @@ def refund(
     ] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
-    stack_name: StackName = None,
-    region: Region = None,
+    stage: StageOnAws = None,
     profile: Profile = None,
 ) -> int:
     """Take unused credits back and have VNPAY pay their price back.
@@ -180,10 +175,10 @@ def refund(
     from common.refunds import begin_refund
     from common.wall_clock import utc_now
     from ops.money import find_payment, refund_payment, require_unspent
-    from ops.stack import Stack, Where
+    from ops.stack import Stack
     from ops.terminal import ERR
 
-    stack = Stack(Where(stack=stack_name, region=region, profile=profile))
+    stack = Stack(stage, profile)
     payment = find_payment(txn_ref, stack.payments)
     act = {"by": stack.operator, "reason": reason, "request_id": uuid.uuid4().hex}
     if dry_run:

@@ -9,7 +9,7 @@ from typing import Annotated
 
 from typer import Argument, Option, Typer
 
-from ops.options import Json, Profile, Region, StackName
+from ops.options import Json, Profile, StageOnAws
 
 PEOPLE = Typer(
     name="people",
@@ -30,8 +30,7 @@ def add_person(
         bool, Option("--generate-password", help="Make a password up, and print it this once.")
     ] = False,
     as_json: Json = False,
-    stack_name: StackName = None,
-    region: Region = None,
+    stage: StageOnAws = None,
     profile: Profile = None,
 ) -> int:
     """Make somebody whose address counts as verified; nothing is mailed.
@@ -41,11 +40,11 @@ def add_person(
     """
     from common.email_address import normalised
     from ops.passwords import chosen_password
-    from ops.stack import Stack, Where
+    from ops.stack import Stack
     from ops.terminal import ERR, OUT
     from sandbox.people import Person, new_password
 
-    stack = Stack(Where(stack=stack_name, region=region, profile=profile))
+    stack = Stack(stage, profile)
     address = normalised(email)
     password = new_password() if generate_password else chosen_password(address)
     stack.people.create(Person(address, password))
@@ -65,16 +64,15 @@ def show_person(
     email: Email,
     *,
     as_json: Json = False,
-    stack_name: StackName = None,
-    region: Region = None,
+    stage: StageOnAws = None,
     profile: Profile = None,
 ) -> int:
     """Say how the user pool and how we know somebody, and what credits there are."""
     from common.email_address import normalised
-    from ops.stack import Stack, Where
+    from ops.stack import Stack
     from ops.terminal import OUT
 
-    stack = Stack(Where(stack=stack_name, region=region, profile=profile))
+    stack = Stack(stage, profile)
     address = normalised(email)
     sub = stack.people.sub(address)
     user_id = stack.users.find_by_email(address)

@@ -68,10 +68,8 @@ def places(outputs: Mapping[str, str]) -> dict[str, str]:
 def next_steps(target: Target, outputs: Mapping[str, str]) -> dict[str, str]:
     """What is left for a person to do, and what can be tried."""
     config = target.config
-    where = f"--stack {config.stack_name} --region {config.home_region}"
+    where = f"--stage {config.stage}"
     where += f" --profile {target.profile}" if target.profile else ""
-    staged = f"--stage {config.stage}"
-    staged += f" --profile {target.profile}" if target.profile else ""
     steps = {}
     if not _account_there(target, outputs["VnpayParameter"]):
         steps["Sell"] = f"nothing can be bought yet: bin/imagify merchant set {where}"
@@ -79,7 +77,7 @@ def next_steps(target: Target, outputs: Mapping[str, str]) -> dict[str, str]:
         steps["Alarms"] = "nobody is told: set alarm_email in cdk.json, and deploy again"
     else:
         steps["Alarms"] = f"{config.alarm_email} is told, once the link in AWS's mail is followed"
-    steps["Check"] = f"bin/imagify doctor {staged}"
+    steps["Check"] = f"bin/imagify doctor {where}"
     steps["People"] = f"bin/imagify people add EMAIL {where}"
     steps["Try"] = f'bin/imagify generate "a fox in the snow" --as EMAIL {where}'
     return steps

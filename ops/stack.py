@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import boto3
@@ -27,6 +26,7 @@ from common.wall_clock import utc_now
 from ops.dead_letters import DeadLetters
 from ops.read_books import BooksReader
 from ops.stack_state import find_stack
+from ops.stages import configured
 from ops.stalled_jobs import Desk
 from sandbox.clients import client_settings
 from sandbox.errors import SandboxError
@@ -58,49 +58,42 @@ class StackError(SandboxError):
     """The stack cannot be reached."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Where:
-    """Which stack is meant; without a name, the local run."""
-
-    stack: str | None = None
-    region: str | None = None
-    profile: str | None = None
-
-
 class Stack:
     """The stores of one stack, with the credentials of whoever operates it."""
 
-    def __init__(self, where: Where) -> None:
-        """Find the stack. Raises SandboxError when there is none, or nobody may look."""
-        if where.stack is None:
-            self._open_local_run(where)
-        else:
-            self._open_on_aws(where, where.stack)
+    def __init__(self, stage: str | None, profile: str | None) -> None:
+        """Find the stage's stack, or without a stage the local run's.
 
-    def _open_local_run(self, where: Where) -> None:
-        if where.region or where.profile:
-            raise StackError("--region and --profile go with --stack; the local run needs neither.")
+        Raises SandboxError when there is none, or nobody may look.
+        """
+        if stage is not None:
+            # A model may have left Bedrock, and what was made with it is still to be looked after.
+            self._open_on_aws(configured(stage, forced=True), profile)
+        elif profile is not None:
+            raise StackError("--profile goes with --stage; the local run needs no credentials.")
+        else:
+            self._open_local_run()
+
+    def _open_local_run(self) -> None:
         state = find(Places.from_env(os.environ))
         assert state.outputs is not None
         self.name = "the local run"
         self.local: State | None = state
-        self.stack_name = Config().stack_name
+        self.config = Config()
         self.outputs = state.outputs
         self._session = boto3.session.Session()
         self._settings: dict[str, Any] = dict(client_settings(state.emulator_url))
 
-    def _open_on_aws(self, where: Where, stack: str) -> None:
-        if where.region is None:
-            raise StackError("Say where the stack is: --region, such as ap-southeast-1.")
-        self.name = f"{stack} in {where.region}"
+    def _open_on_aws(self, config: Config, profile: str | None) -> None:
+        self.name = f"{config.stack_name} in {config.home_region}"
         self.local = None
-        self.stack_name = stack
+        self.config = config
         try:
             self._session = boto3.session.Session(
-                profile_name=where.profile, region_name=where.region
+                profile_name=profile, region_name=config.home_region
             )
             self._settings = {}
-            found = find_stack(self._session.client("cloudformation"), stack)
+            found = find_stack(self._session.client("cloudformation"), config.stack_name)
         except (BotoCoreError, ClientError) as error:
             raise StackError(f"The stack {self.name} cannot be looked at: {error}") from error
         if found is None:

@@ -8,7 +8,7 @@ import json
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ops.options import Json, Profile, Region, StackName
+from ops.options import Json, Profile, StageOnAws
 
 if TYPE_CHECKING:
     from ops.condition import Condition
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 def status(
     *,
     as_json: Json = False,
-    stack_name: StackName = None,
-    region: Region = None,
+    stage: StageOnAws = None,
     profile: Profile = None,
 ) -> int:
     """Say where everything is, and how routes, queues and jobs are doing.
@@ -31,12 +30,12 @@ def status(
     from ops.condition import condition
     from ops.log_lines import group_of, log_groups
     from ops.recent import recent
-    from ops.stack import Stack, Where
+    from ops.stack import Stack
     from ops.terminal import OUT
     from sandbox.errors import NotRunning
 
     try:
-        stack = Stack(Where(stack=stack_name, region=region, profile=profile))
+        stack = Stack(stage, profile)
     except NotRunning as error:
         if not as_json:
             raise
@@ -53,7 +52,7 @@ def status(
         dead_letter_queue_url=stack.outputs.DeadLetterQueueUrl,
         now=now,
     )
-    worker = group_of("worker", log_groups(stack.cloudformation, stack.stack_name))
+    worker = group_of("worker", log_groups(stack.cloudformation, stack.config.stack_name))
     lately = recent(stack.logs, worker, routes=stack.routes, now=now)
     if as_json:
         facts = {"up": True, **places, **asdict(found), "recent": asdict(lately)}

@@ -8,14 +8,13 @@ from typing import Annotated
 
 from typer import Argument
 
-from ops.options import Profile, Region, StackName
+from ops.options import Profile, StageOnAws
 
 
 def token(
     email: Annotated[str, Argument(metavar="EMAIL", help="Who signs in.")],
     *,
-    stack_name: StackName = None,
-    region: Region = None,
+    stage: StageOnAws = None,
     profile: Profile = None,
 ) -> int:
     """Sign a person in and print the ID token, which is good for an hour.
@@ -23,9 +22,9 @@ def token(
     The password is asked for, or is in IMAGIFY_PASSWORD.
     """
     from ops.sign_in import token_of
-    from ops.stack import Stack, Where
+    from ops.stack import Stack
     from ops.terminal import OUT
 
-    stack = Stack(Where(stack=stack_name, region=region, profile=profile))
+    stack = Stack(stage, profile)
     OUT.out(token_of(stack, email))
     return 0

@@ -192,8 +192,6 @@ class Deployment:
     """One stage, before or after its deployment."""
 
     config: Config
-    region: str
-    """Where the stack is looked for."""
     clients: Clients
     profile: str | None = None
     local: bool = False

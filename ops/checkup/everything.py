@@ -52,13 +52,12 @@ def _all_checks(
         account.CREDENTIALS,
         account.look_at_credentials,
         here.clients.sts,
-        config=here.config,
-        region=here.region,
+        region=here.config.home_region,
         now=now,
     )
     yield from own
     if any(each.check == account.CREDENTIALS and each.verdict is Verdict.FAIL for each in own):
-        yield skip("all else", "It takes credentials that work, in the stage's region.")
+        yield skip("all else", "It takes credentials that work.")
         return
     yield from _before_a_deploy(here, now)
     stacks: list[Stack | None] = []

@@ -9,7 +9,7 @@ import boto3
 from botocore.exceptions import BotoCoreError
 from pydantic import ValidationError
 
-from common.config import USUAL_STAGE, Config, parse, read_settings, settings_of
+from common.config import USUAL_STAGE, parse, read_settings, settings_of
 from common.routes import ROUTES
 from ops.checkup.deployment import Clients, Deployment, Resource, Stack
 from ops.stack import StackError
@@ -18,9 +18,6 @@ from sandbox.environment import HOME_REGION
 from sandbox.places import Places
 from sandbox.run import find
 from sandbox.state import Outputs
-
-STACK_PREFIX = Config(stage=USUAL_STAGE).stack_name.removesuffix(USUAL_STAGE)
-"""What the names of all stages' stacks begin with."""
 
 
 def local_run(env: Mapping[str, str]) -> Deployment:
@@ -34,35 +31,25 @@ def local_run(env: Mapping[str, str]) -> Deployment:
     settings = settings_of(read_settings(), USUAL_STAGE)
     return Deployment(
         config=parse({**settings, **here}),
-        region=HOME_REGION,
         clients=Clients(boto3.session.Session(), local=state),
         local=True,
         emulated=True,
     )
 
 
-def on_aws(stage: str, *, region: str | None, profile: str | None) -> Deployment:
+def on_aws(stage: str, *, profile: str | None) -> Deployment:
     """A stage, deployed or not. Raises ConfigError, StackError for a profile that is not there."""
     config = parse(read_settings(), stage)
-    where = region or config.home_region
     try:
-        session = boto3.session.Session(profile_name=profile, region_name=where)
+        session = boto3.session.Session(profile_name=profile, region_name=config.home_region)
     except BotoCoreError as error:
         raise StackError(str(error)) from error
     return Deployment(
         config=config,
-        region=where,
         clients=Clients(session),
         profile=profile,
         emulated="AWS_ENDPOINT_URL" in os.environ,
     )
-
-
-def stage_of(stack_name: str) -> str:
-    """The stage whose stack is called so; raises StackError."""
-    if not stack_name.startswith(STACK_PREFIX):
-        raise StackError(f"Stacks are called {STACK_PREFIX}STAGE; {stack_name} is none of ours.")
-    return stack_name.removeprefix(STACK_PREFIX)
 
 
 def read_stack(deployment: Deployment) -> Stack | None:

@@ -17,10 +17,9 @@ def imagify(sandbox: Sandbox, *arguments: str) -> subprocess.CompletedProcess[st
 
 
 def imagify_on_aws(sandbox: Sandbox, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """The same as an operator of a stack on AWS types it; that AWS is the emulator."""
-    where = ("--stack", "Imagify-dev", "--region", sandbox.outputs.HomeRegion)
+    """The same as an operator of a stage on AWS types it; that AWS is the emulator."""
     env = for_aws(os.environ, endpoint=sandbox.state.emulator_url)
-    return _run(sandbox, env, *arguments, *where)
+    return _run(sandbox, env, *arguments, "--stage", "dev")
 
 
 def _run(sandbox: Sandbox, env: Any, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -285,9 +285,7 @@ def test_commands_that_mend_are_for_the_stage_that_is_looked_at(
         local, found = findings(here), findings(prod)
     mends = {check: each.mend for check, each in found.items()}
     assert local["dead-letter queue"].mend == "bin/imagify dlq list"
-    assert mends["dead-letter queue"] == (
-        "bin/imagify dlq list --stack Imagify-dev --region ap-southeast-1 --profile ops"
-    )
+    assert mends["dead-letter queue"] == ("bin/imagify dlq list --stage dev --profile ops")
     assert mends["stack of the page"] == "deploy the stack: make deploy STAGE=dev PROFILE=ops"
     assert (
         mends["sweep"]

@@ -260,7 +260,7 @@ def recovering(status: str) -> list[Answer]:
     return [("describe_continuous_backups", {"ContinuousBackupsDescription": told})]
 
 
-who = partial(account.look_at_credentials, config=CONFIG, region=HOME, now=lambda: NOW)
+who = partial(account.look_at_credentials, region=HOME, now=lambda: NOW)
 at_once = partial(account.look_at_concurrency, config=CONFIG, functions=())
 of_model = partial(models.look_at_model, route=ROUTE, today=NOW.date())
 accounts_indexes = partial(

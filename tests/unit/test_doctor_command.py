@@ -77,7 +77,7 @@ def test_a_failure_ends_with_1_and_says_what_mends_it(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     checks(monkeypatch, BAD)
-    assert cli.main(["doctor", "--stack", "Imagify-prod"]) == 1
+    assert cli.main(["doctor", "--stage", "prod"]) == 1
     assert capsys.readouterr().out.splitlines()[-2:] == [
         "fail    e [x]: broken",
         "        → mend this",
@@ -99,16 +99,13 @@ def test_programs_get_it_all(
     }
 
 
-def test_a_stage_is_looked_for_at_home_and_a_stacks_name_says_which_it_is(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_a_stage_is_looked_for_at_home(monkeypatch: pytest.MonkeyPatch) -> None:
     made = checks(monkeypatch)
     cli.main(["doctor", "--stage", "prod"])
-    cli.main(["doctor", "--stack", "Imagify-prod", "--region", "eu-west-1"])
-    (first, no_canary), (second, _) = made.asked
-    assert (first.stack_name, first.region) == ("Imagify-prod", "ap-southeast-1")
-    assert (second.stack_name, second.region) == ("Imagify-prod", "eu-west-1")
-    assert (first.local, no_canary) == (False, None)
+    ((here, no_canary),) = made.asked
+    assert here.stack_name == "Imagify-prod"
+    assert here.clients.sts.meta.region_name == here.config.home_region == "ap-southeast-1"
+    assert (here.local, no_canary) == (False, None)
 
 
 def test_a_stage_that_is_not_configured_is_a_failure_and_asks_nothing(
@@ -125,10 +122,7 @@ def test_a_stage_that_is_not_configured_is_a_failure_and_asks_nothing(
 @pytest.mark.parametrize(
     ("options", "code", "sentence"),
     [
-        (["--stage", "prod", "--stack", "Imagify-prod"], 2, "say --stage or --stack, not both"),
-        (["--region", "eu-west-1"], 2, "--region and --profile go with"),
-        (["--profile", "ops"], 2, "--region and --profile go with"),
-        (["--stack", "Other"], 1, "Stacks are called Imagify-STAGE"),
+        (["--profile", "ops"], 2, "--profile goes with --stage"),
         (["--stage", "prod", "--profile", "nobody-has-this"], 1, "nobody-has-this"),
         ([], 3, "The local run is not up"),
     ],

@@ -53,9 +53,7 @@ class Session:
 
 def on_aws(answers: Mapping[str, Sequence[Answer]], *, local: bool = False) -> Deployment:
     session: Any = Session(answers)
-    return Deployment(
-        config=CONFIG, region=HOME, clients=Clients(session), profile="ops", local=local
-    )
+    return Deployment(config=CONFIG, clients=Clients(session), profile="ops", local=local)
 
 
 BY_HAND = "take back what was changed by hand: "
@@ -125,7 +123,7 @@ def test_a_stack_that_was_only_proposed_is_not_deployed() -> None:
         ),
         (
             "bin/imagify merchant set (…)",
-            f"bin/imagify merchant set --stack Imagify-prod --region {HOME} --profile ops (…)",
+            "bin/imagify merchant set --stage prod --profile ops (…)",
         ),
         (
             "aws sns subscribe --topic-arn t",

@@ -14,7 +14,6 @@ from ops import cli
 from ops.client import ApiError
 from ops.follow import Task
 from ops.images import Wish, _failures, _save
-from ops.stack import Where
 from sandbox.errors import SandboxError
 from sandbox.places import REPOSITORY
 from sandbox.run import Options
@@ -51,16 +50,15 @@ def test_a_command_that_needs_the_run_says_how_to_start_it(
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--stack", "Imagify"], "Say where the stack is: --region"),
-        (["--region", "ap-southeast-1"], "--region and --profile go with --stack"),
-        (["--profile", "ops"], "--region and --profile go with --stack"),
+        (["--stage", "nowhere"], "cdk.json: There is no stage nowhere; configured are: dev, prod."),
+        (["--profile", "ops"], "--profile goes with --stage"),
         (
-            ["--stack", "Imagify", "--region", "ap-southeast-1", "--profile", "nobody"],
-            "The stack Imagify in ap-southeast-1 cannot be looked at",
+            ["--stage", "dev", "--profile", "nobody"],
+            "The stack Imagify-dev in ap-southeast-1 cannot be looked at",
         ),
     ],
 )
-def test_an_operator_says_which_stack_or_none(
+def test_an_operator_says_which_stage_or_none(
     options: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert cli.main(["audit", *options]) == 1
@@ -151,16 +149,16 @@ def test_every_option_reaches_the_wish(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     wishes: list[Wish] = []
-    monkeypatch.setattr("ops.stack.Stack", lambda where: where)
-    monkeypatch.setattr("ops.sign_in.client_as", lambda where, email: (where, email))
+    monkeypatch.setattr("ops.stack.Stack", lambda stage, profile: (stage, profile))
+    monkeypatch.setattr("ops.sign_in.client_as", lambda stack, email: (stack, email))
 
-    def generate(client: tuple[Where, str | None], wish: Wish) -> int:
-        assert client == (Where(stack="S", region="R", profile="P"), "ann@example.com")
+    def generate(client: tuple[Any, str | None], wish: Wish) -> int:
+        assert client == (("dev", "P"), "ann@example.com")
         wishes.append(wish)
         return 0
 
     monkeypatch.setattr("ops.images.generate", generate)
-    who = ["--as", "ann@example.com", "--stack", "S", "--region", "R", "--profile", "P"]
+    who = ["--as", "ann@example.com", "--stage", "dev", "--profile", "P"]
     options = "--out x.png --count=2 --model m --aspect-ratio 16:9 --seed 7 --negative-prompt fog"
 
     assert (

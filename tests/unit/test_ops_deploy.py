@@ -106,7 +106,7 @@ def test_a_first_deploy_says_where_it_goes_and_what_is_left_to_do(
     out, err = capsys.readouterr()
     assert err.startswith("Making Imagify-dev in ap-southeast-1, account 111122223333, as arn:")
     assert "  API       https://abc123.execute-api.ap-southeast-1.amazonaws.com\n" in out
-    assert "merchant set --stack Imagify-dev --region ap-southeast-1" in out
+    assert "merchant set --stage dev" in out
     assert "nobody is told: set alarm_email" in out
     assert "Page" not in out
 
@@ -127,7 +127,7 @@ def test_an_update_says_so_and_where_the_page_is(
     assert "  Page      https://page.test/\n" in out
     assert "merchant set" not in out
     assert "ann@example.com is told, once the link in AWS's mail is followed" in out
-    assert "--region ap-southeast-1 --profile ops\n" in out
+    assert "--as EMAIL --stage dev --profile ops\n" in out
 
 
 def test_at_a_terminal_the_cdk_asks_and_elsewhere_somebody_must_have_approved(

@@ -36,7 +36,7 @@ class FakeStack:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> StallingWorld:
     world = StallingWorld()
-    monkeypatch.setattr("ops.stack.Stack", lambda _where: FakeStack(world))
+    monkeypatch.setattr("ops.stack.Stack", lambda _stage, _profile: FakeStack(world))
     monkeypatch.setattr("ops.cli._end_tidily", lambda: None)
     return world
 

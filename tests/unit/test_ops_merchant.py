@@ -53,9 +53,9 @@ def test_an_account_is_read_from_a_file_or_standard_input(
 ) -> None:
     file = tmp_path / "account.json"
     file.write_text(json.dumps(ACCOUNT))
-    assert given_or_asked(file) == ACCOUNT
+    assert given_or_asked(file, for_real=True) == ACCOUNT
     monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(ACCOUNT)))
-    assert given_or_asked(STANDARD_INPUT) == ACCOUNT
+    assert given_or_asked(STANDARD_INPUT, for_real=True) == ACCOUNT
 
 
 @pytest.mark.parametrize(
@@ -70,22 +70,44 @@ def test_what_is_no_account_is_not_repeated(tmp_path: Path, text: str) -> None:
     file = tmp_path / "account.json"
     file.write_text(text, encoding="utf-16-le" if text.startswith("\ufeff") else "utf-8")
     with pytest.raises(SandboxError, match="not a JSON object") as refused:
-        given_or_asked(file)
+        given_or_asked(file, for_real=True)
     assert SECRET not in str(refused.value)
 
 
-def test_an_account_is_typed_and_vnpays_sandbox_is_usual(monkeypatch: pytest.MonkeyPatch) -> None:
-    typed = iter(["IMAGIFY1", "", ""])
+def types(monkeypatch: pytest.MonkeyPatch, *lines: str) -> list[str]:
+    """Somebody at a terminal who answers so; the questions as they come."""
+    typed, questions = iter(lines), list[str]()
+
+    def answer(question: str) -> str:
+        questions.append(question)
+        return next(typed)
+
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-    monkeypatch.setattr("builtins.input", lambda _question: next(typed))
+    monkeypatch.setattr("builtins.input", answer)
     monkeypatch.setattr("getpass.getpass", lambda _question: SECRET)
-    assert given_or_asked(None) == ACCOUNT
+    return questions
+
+
+def test_an_account_is_typed_and_vnpays_sandbox_is_usual(monkeypatch: pytest.MonkeyPatch) -> None:
+    types(monkeypatch, "IMAGIFY1", "", "")
+    assert given_or_asked(None, for_real=False) == ACCOUNT
+
+
+def test_for_real_money_vnpays_sandbox_is_not_proposed(monkeypatch: pytest.MonkeyPatch) -> None:
+    pay, api = "https://pay.vnpayment.vn/pay", "https://pay.vnpayment.vn/api"
+    questions = types(monkeypatch, "IMAGIFY1", pay, api)
+    typed = given_or_asked(None, for_real=True)
+    assert (typed["pay_url"], typed["api_url"]) == (pay, api)
+    assert "sandbox" not in "".join(questions)
+    types(monkeypatch, "IMAGIFY1", "", "")
+    with pytest.raises(SandboxError, match="api_url, pay_url"):
+        complete(given_or_asked(None, for_real=True), api_url=API)
 
 
 def test_where_nobody_types_a_file_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     with pytest.raises(SandboxError, match="--from-file"):
-        given_or_asked(None)
+        given_or_asked(None, for_real=False)
 
 
 def test_an_account_is_stored_encrypted_over_the_one_before() -> None:

@@ -6,11 +6,9 @@ from typing import Any
 
 import pytest
 
-from ops.stack import Stack, StackError, Where
+from ops.stack import Stack, StackError
 from tests.unit.account import ABSENT, a_stack
 from tests.unit.stubbed import REGION, Scripted
-
-WHERE = Where(stack="Imagify-dev", region=REGION)
 
 
 @pytest.fixture
@@ -31,10 +29,10 @@ def test_a_stack_that_is_missing_or_only_proposed_is_not_deployed(aws: Scripted)
     with aws.playing():
         for _each in range(2):
             with pytest.raises(StackError, match=f"Imagify-dev in {REGION} is not deployed"):
-                Stack(WHERE)
+                Stack("dev", None)
 
 
 def test_a_stack_that_is_there_says_where_its_parts_are(aws: Scripted) -> None:
     aws.answers("cloudformation", "describe_stacks", a_stack())
     with aws.playing():
-        assert Stack(WHERE).outputs.HomeRegion == REGION
+        assert Stack("dev", None).outputs.HomeRegion == REGION
