@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from benchmarks.instant_aws import instant_aws
 from common.config import Config
@@ -68,6 +69,10 @@ class Figures:
     cpu_ratio: float
     product_import_ms: float
     product_request_ms: float
+    warm_cpu_ms: float
+    """The product's processor time for a request after the first."""
+    peak_mib: int
+    """The most memory that such a process had."""
 
 
 def main(argv: Sequence[str]) -> int:
@@ -114,6 +119,7 @@ def measure(name: str, env: Mapping[str, str], *, pairs: int) -> Figures:
         cpu_ratio=round(ratio("cpu_ms"), 3),
         product_import_ms=_median(products, "import_ms"),
         product_request_ms=_median(products, "request_ms"),
+        **_warm(name, env),
     )
 
 
@@ -124,23 +130,10 @@ def _median(starts: Sequence[Start], what: str) -> float:
 
 def _start(kind: str, name: str, env: Mapping[str, str]) -> Start:
     """Run one process; raises RuntimeError unless it answers with success."""
-    event = EVENTS / f"{REQUESTS[name]}.json"
-    command = [sys.executable, "-m", "benchmarks.first_request", kind, name, str(event)]
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    done = subprocess.run(  # noqa: S603 - our own program
-        command,
-        cwd=REPOSITORY,
-        env=dict(env),
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=START_SECONDS_MAX,
-    )
+    said = _run(["benchmarks.first_request", kind, name], name, env)
     wall_seconds = time.perf_counter() - began
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    said = json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else {}
-    if said.get("status") not in (200, 201, 202):
-        raise RuntimeError(f"{kind} {name} did not answer: {done.stdout}{done.stderr}")
     cpu_seconds = after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime
     return Start(
         wall_ms=wall_seconds * 1000,
@@ -148,6 +141,28 @@ def _start(kind: str, name: str, env: Mapping[str, str]) -> Start:
         import_ms=said["import_ms"],
         request_ms=said["request_ms"],
     )
+
+
+def _warm(name: str, env: Mapping[str, str]) -> dict[str, Any]:
+    said = _run(["benchmarks.warm_requests", name], name, env)
+    return {what: said[what] for what in ("warm_cpu_ms", "peak_mib")}
+
+
+def _run(program: Sequence[str], name: str, env: Mapping[str, str]) -> dict[str, Any]:
+    """What the program says of the function's request."""
+    done = subprocess.run(  # noqa: S603 - our own program
+        [sys.executable, "-m", *program, str(EVENTS / f"{REQUESTS[name]}.json")],
+        cwd=REPOSITORY,
+        env=dict(env),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=START_SECONDS_MAX,
+    )
+    said: dict[str, Any] = json.loads(done.stdout.splitlines()[-1]) if not done.returncode else {}
+    if said.get("status") not in (200, 201, 202):
+        raise RuntimeError(f"{' '.join(program)} did not answer: {done.stdout}{done.stderr}")
+    return said
 
 
 def environment(endpoint: str) -> dict[str, str]:
@@ -174,11 +189,13 @@ def environment(endpoint: str) -> dict[str, str]:
 
 
 def _table(measured: Sequence[Figures]) -> str:
-    lines = ["function   product     bare  ratio   product cpu  bare cpu  ratio   import  request"]
+    heads = "function   product     bare  ratio   product cpu  bare cpu  ratio   import  request"
+    lines = [f"{heads}     warm cpu    peak"]
     lines += [
         f"{one.function:9} {one.product_ms:5.0f} ms {one.bare_ms:5.0f} ms {one.ratio:6.2f}"
         f" {one.product_cpu_ms:10.0f} ms {one.bare_cpu_ms:6.0f} ms {one.cpu_ratio:6.2f}"
         f" {one.product_import_ms:5.0f} ms {one.product_request_ms:5.0f} ms"
+        f" {one.warm_cpu_ms:9.1f} ms {one.peak_mib:3} MiB"
         for one in measured
     ]
     return "\n".join(lines)

@@ -20,7 +20,7 @@ class Context:
     """What Lambda tells of an invocation."""
 
     function_name = "coldstart"
-    memory_limit_in_mb = 1024
+    memory_limit_in_mb = 512
     invoked_function_arn = "arn:aws:lambda:ap-southeast-1:111122223333:function:coldstart"
     aws_request_id = "request-1"
 

@@ -28,8 +28,9 @@ from infra.queue import JobsQueue
 from infra.storage import IMAGES, Storage
 
 API_TIMEOUT_SECONDS = 15
-API_MEMORY_MIB = 1024
-"""Processor time comes with memory, and somebody waits for these."""
+MEMORY_MIB = 512
+"""Processor time comes with memory, and this is 0.29 of a core: docs/COLDSTART.md says what for.
+A snapshot is paid by the memory, too."""
 LIVE = "live"
 """The alias by which a function that people wait for is called."""
 
@@ -123,7 +124,6 @@ class FunctionMaker:
         settings: type[Settings],
         values: Mapping[str, str],
         *,
-        memory_mib: int = API_MEMORY_MIB,
         timeout_seconds: int = API_TIMEOUT_SECONDS,
         reserved_concurrency: int | None = None,
         recursive_loop: lambda_.RecursiveLoop | None = None,
@@ -152,7 +152,7 @@ class FunctionMaker:
                 # There are none, and to look for them takes a sixteenth of a cold start.
                 "PYDANTIC_DISABLE_PLUGINS": "__all__",
             },
-            memory_size=memory_mib,
+            memory_size=MEMORY_MIB,
             timeout=Duration.seconds(timeout_seconds),
             reserved_concurrent_executions=reserved_concurrency
             if self._config.reserve_concurrency

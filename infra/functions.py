@@ -33,8 +33,6 @@ from infra.function import (
 
 LONG_POLL_TIMEOUT_SECONDS = WAIT_SECONDS_MAX + 8
 """The longest wait that a caller may prefer, and time to answer; API Gateway gives up after 30."""
-WORKER_MEMORY_MIB = 512
-"""A worker mostly waits for its model, and holds one image of a few MB."""
 SWEEP_TIMEOUT_SECONDS = 55
 """Less than the minute after which the next sweep begins."""
 TRIGGER_TIMEOUT_SECONDS = 5
@@ -112,7 +110,6 @@ class Functions(Construct):
                 "model_read_seconds": str(TIMEOUTS.model_read_seconds),
                 "lease_seconds": str(TIMEOUTS.lease_seconds),
             },
-            memory_mib=WORKER_MEMORY_MIB,
             timeout_seconds=TIMEOUTS.function_seconds,
             reserved_concurrency=concurrency,
             # A job that must wait is sent again to the queue that it came from. Lambda takes that

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from ops.costs.prices import Price, Prices
-from ops.costs.usage import API_GB, MONTH_HOURS, WORKER_GB, Counts, Usage
+from ops.costs.usage import FUNCTION_GB, MONTH_HOURS, Counts, Usage
 
 GB = 1e9
 """Bytes; AWS bills some of it by 2**30, which is 7% less than what is reckoned here."""
@@ -130,11 +130,11 @@ def _fixed(plan: Plan, usage: Usage) -> Iterator[Quantity]:
     yield "custom_metrics", "metrics of failures", rare
     yield "dashboards", "dashboards", standing.dashboards
     if plan.snap_start:
-        cached = standing.snapshots * API_GB * minutes * 60
+        cached = standing.snapshots * FUNCTION_GB * minutes * 60
         yield "snapshot_cache", "snapshots kept", cached
     yield "schedule_runs", "sweeps", sweeps
     yield "lambda_requests", "sweeps", sweeps
-    yield "lambda_seconds", "sweeps", sweeps * assumed.sweep_seconds * API_GB
+    yield "lambda_seconds", "sweeps", sweeps * assumed.sweep_seconds * FUNCTION_GB
     yield "table_reads", "sweeps", sweeps * sweep.read_units
     yield "traces", "sweeps", sweeps
     yield from _logs(plan, sweeps * (sweep.log_bytes + assumed.lambda_log_bytes), "sweeps")
@@ -192,12 +192,12 @@ def _functions(plan: Plan, usage: Usage, taken: dict[str, float]) -> Iterator[Qu
     started = asked * assumed.start_share
     start_seconds = assumed.restored_seconds if plan.snap_start else assumed.start_seconds
     yield "lambda_requests", "invocations", asked + worked
-    yield "lambda_seconds", "requests and pushes", asked * assumed.api_seconds * API_GB
-    yield "lambda_seconds", "cold starts", started * start_seconds * API_GB
+    yield "lambda_seconds", "requests and pushes", asked * assumed.api_seconds * FUNCTION_GB
+    yield "lambda_seconds", "cold starts", started * start_seconds * FUNCTION_GB
     if plan.snap_start:
-        yield "snapshot_restore", "snapshots restored", started * API_GB
+        yield "snapshot_restore", "snapshots restored", started * FUNCTION_GB
     seconds = worked * (plan.model_seconds + assumed.worker_seconds)
-    yield "lambda_seconds", "workers", seconds * WORKER_GB
+    yield "lambda_seconds", "workers", seconds * FUNCTION_GB
     yield "traces", "invocations", asked + worked
     logged = taken["log_bytes"] + (asked + worked) * assumed.lambda_log_bytes
     yield from _logs(plan, logged, "invocations")

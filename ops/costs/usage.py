@@ -11,9 +11,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 USAGE = Path(__file__).with_name("usage.toml")
-API_GB = 1.0
-"""The memory of every function but the worker."""
-WORKER_GB = 0.5
+FUNCTION_GB = 0.5
+"""The memory of every function."""
 MONTH_HOURS = 720
 """A month has 30 days here."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from common.metrics import METRICS, series
-from ops.costs.usage import API_GB, WORKER_GB, read_usage
+from ops.costs.usage import FUNCTION_GB, read_usage
 from tests.infra.template import FUNCTIONS, Template
 
 MIB_OF_A_GB = 1024
@@ -13,8 +13,7 @@ MIB_OF_A_GB = 1024
 
 def test_functions_have_the_memory_that_they_are_billed_for(aws: Template) -> None:
     for name in FUNCTIONS:
-        gb = WORKER_GB if name == "worker" else API_GB
-        assert aws.function(name)["MemorySize"] == gb * MIB_OF_A_GB, name
+        assert aws.function(name)["MemorySize"] == FUNCTION_GB * MIB_OF_A_GB, name
 
 
 def test_each_route_adds_its_alarms_to_the_bill(aws: Template, two_routes: Template) -> None:

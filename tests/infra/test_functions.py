@@ -122,7 +122,7 @@ def test_functions_run_what_the_package_was_built_for(aws: Template, name: str) 
     function = aws.function(name)
     assert function["Runtime"] == "python3.13"
     assert function["Architectures"] == ["arm64"]
-    assert function["MemorySize"] == (512 if name == "worker" else 1024)
+    assert function["MemorySize"] == 512
     assert function["TracingConfig"] == {"Mode": "Active"}
 
 

@@ -115,10 +115,10 @@ def quantities(of: Bill, name: str) -> dict[str, float]:
         ("socket_messages", "messages of the feed", 200 * 5),
         ("socket_minutes", "minutes of sockets", 200 * 6),
         ("lambda_requests", "invocations", 6000 + 2000 + 2000 + 300 + 1000),
-        ("lambda_seconds", "requests and pushes", 10_300 * 0.1),
-        ("lambda_seconds", "cold starts", 10_300 * 0.1 * 2),
+        ("lambda_seconds", "requests and pushes", 10_300 * 0.1 * 0.5),
+        ("lambda_seconds", "cold starts", 10_300 * 0.1 * 2 * 0.5),
         ("lambda_seconds", "workers", 1000 * (9 + 1) * 0.5),
-        ("lambda_seconds", "sweeps", 43_200 * 0.5),
+        ("lambda_seconds", "sweeps", 43_200 * 0.5 * 0.5),
         ("traces", "sweeps", 43_200),
         ("table_writes", "writes", 30_000 + 50 * 14),
         ("table_reads", "reads", 9_000 + 2_000 * 2.5),
@@ -180,9 +180,9 @@ def test_a_metric_costs_in_the_hours_in_which_there_are_images() -> None:
 def test_snapshots_cost_all_month_and_start_sooner() -> None:
     plain, kept = (bill(replace(PLAN, snap_start=on), USAGE, prices()) for on in (False, True))
     assert quantities(plain, "snapshot_cache") == {}
-    assert quantities(kept, "snapshot_cache") == {"snapshots kept": 5 * 720 * 3600}
-    assert quantities(kept, "snapshot_restore") == {"snapshots restored": pytest.approx(1030)}
-    assert quantities(kept, "lambda_seconds")["cold starts"] == pytest.approx(1030)
+    assert quantities(kept, "snapshot_cache") == {"snapshots kept": 5 * 720 * 3600 * 0.5}
+    assert quantities(kept, "snapshot_restore") == {"snapshots restored": pytest.approx(515)}
+    assert quantities(kept, "lambda_seconds")["cold starts"] == pytest.approx(515)
 
 
 def test_the_page_is_paid_for_by_the_visit_and_under_a_domain_the_images_by_the_look() -> None:

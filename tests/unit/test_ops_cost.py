@@ -79,7 +79,7 @@ def test_cost_is_more_where_snapshots_are_kept(capsys: pytest.CaptureFixture[str
         usd: float = volume["with_allowances"]["fixed_usd"]
         return usd
 
-    assert fixed("--stage", "prod") - fixed() == pytest.approx(19.5, abs=0.1)
+    assert fixed("--stage", "prod") - fixed() == pytest.approx(9.75, abs=0.1)
     assert fixed("--stage", "prod", "--no-snap-start") == pytest.approx(fixed(), abs=0.1)
     assert fixed("--snap-start") == pytest.approx(fixed("--stage", "prod"), abs=0.1)
 
