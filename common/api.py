@@ -15,7 +15,7 @@ from common.credits import Balance
 from common.jobs import Image, Job, JobStatus
 from common.models.spec import ModelSpec
 from common.outlook import InLine, Outlook, Underway
-from common.ports import User
+from common.users import User
 
 PROMPT_CHARS_MAX = 10_000
 """No model takes more."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from common.errors import StaleWrite
 from common.metrics import (
     PAYMENTS_FAILED,
@@ -12,9 +14,11 @@ from common.metrics import (
 )
 from common.observability import count, logger
 from common.payments import Heard, News, Payment, PaymentStatus, Verdict, hear
-from common.ports import Clock, PaymentSaver
 from common.refunds import end_refund
 from common.vnpay_codes import Outcome
+
+if TYPE_CHECKING:
+    from common.ports import Clock, PaymentSaver
 
 TRIES = 5
 """Each lost race means that another's news was written; after one or two there is none left."""

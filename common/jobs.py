@@ -42,6 +42,18 @@ class JobStatus(StrEnum):
     """Attempts used up; the message is in the dead-letter queue, the hold is kept."""
 
 
+Place = tuple[datetime, str]
+"""Where a job is in its model's line: by when it was submitted, then by its id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The places of a model's queued jobs, in order; `complete` unless there are too many."""
+
+    places: tuple[Place, ...]
+    complete: bool = True
+
+
 TERMINAL = frozenset({JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELED})
 
 LOOK_SECONDS = 300

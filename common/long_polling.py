@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from common.errors import ServiceFailed
 from common.jobs import Job
-from common.ports import Clock, JobReader, Sleep
+
+if TYPE_CHECKING:
+    from common.ports import Clock, JobReader, Sleep
 
 WAIT_SECONDS_MAX = 20
 """The longest wait that a caller may prefer; API Gateway gives up after 30 s."""

@@ -11,15 +11,18 @@ from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from common.errors import ServiceFailed
-from common.jobs import Job, JobStatus
+from common.jobs import Job, JobStatus, Place
 from common.latency import Latency, observed
 from common.lines import US, Line, LineReader, interval_us
 from common.observability import logger
 from common.pacing import READY_US
-from common.ports import Place, WaitingReader
 from common.routes import Route, serving
+
+if TYPE_CHECKING:
+    from common.ports import WaitingReader
 
 FRESH_SECONDS = 0.25
 """How long what was read is used again: a page of jobs, or a crowd of pollers, reads it once."""

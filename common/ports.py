@@ -1,22 +1,24 @@
 """What the use cases need from the world, each port as narrow as a role.
 
-Adapters are in `common.aws`, fakes in `tests.fakes`; one contract suite runs over both.
+Adapters are in `common.aws`, fakes in `tests.fakes`; one contract suite runs over both. These are
+types and nothing else: functions import them for the type checker alone, and start sooner.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from common.acts import Act
-    from common.credits import Balance, LedgerEntry
+    from common.credits import LedgerEntry
     from common.feed import Socket, Ticket
-    from common.jobs import Image, Job, JobStatus
+    from common.jobs import Image, Job, JobStatus, Waiting
+    from common.pages import Page
     from common.payments import Payment
     from common.routes import Route
+    from common.users import User
     from common.vnpay import ApiAnswer, Merchant
 
 Clock = Callable[[], datetime]
@@ -34,15 +36,6 @@ class JobReader(Protocol):
         """The job as last written, or None."""
 
 
-@dataclass(frozen=True, slots=True)
-class JobPage:
-    """Some jobs of a user, newest first, and where the next page begins (None: no more)."""
-
-    jobs: tuple[Job, ...]
-    next_key: tuple[str, str] | None
-    """`(created_at, job_id)` of the last job seen."""
-
-
 class JobLister(Protocol):
     """Lists a user's jobs."""
 
@@ -53,7 +46,7 @@ class JobLister(Protocol):
         limit: int,
         status: JobStatus | None = None,
         after: tuple[str, str] | None = None,
-    ) -> JobPage:
+    ) -> Page[Job]:
         """At most `limit` jobs, newest first, from behind `after`."""
 
 
@@ -101,18 +94,6 @@ class ActLog(Protocol):
         """What was done with a job or a message, in order."""
 
 
-Place = tuple[datetime, str]
-"""Where a job is in its model's line: by when it was submitted, then by its id."""
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """The places of a model's queued jobs, in order; `complete` unless there are too many."""
-
-    places: tuple[Place, ...]
-    complete: bool = True
-
-
 class WaitingReader(Protocol):
     """Knows which jobs are queued."""
 
@@ -129,16 +110,6 @@ class ActiveLister(Protocol):
 
 class JobStore(JobOpener, JobWorker, JobKeeper, ActiveLister, WaitingReader, Protocol):
     """Everything that can be done with stored jobs."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class User:
-    """A person, known by a verified, normalised e-mail address."""
-
-    user_id: str
-    email: str
-    created_at: datetime
-    balance: Balance
 
 
 class UserReader(Protocol):
@@ -161,19 +132,12 @@ class UserStore(UserReader, Protocol):
         """
 
 
-@dataclass(frozen=True, slots=True)
-class EntryPage:
-    """Some of a user's ledger entries, newest first, and where the next page begins."""
-
-    entries: tuple[LedgerEntry, ...]
-    next_key: tuple[str, str] | None
-    """`(created_at, entry_id)` of the last entry."""
-
-
 class LedgerReader(Protocol):
     """Reads a user's ledger."""
 
-    def page(self, user_id: str, *, limit: int, after: tuple[str, str] | None = None) -> EntryPage:
+    def page(
+        self, user_id: str, *, limit: int, after: tuple[str, str] | None = None
+    ) -> Page[LedgerEntry]:
         """At most `limit` entries, newest first, from behind `after`, read consistently."""
 
 
@@ -230,21 +194,12 @@ class PaymentReader(Protocol):
         """The payment as last written, or None."""
 
 
-@dataclass(frozen=True, slots=True)
-class PaymentPage:
-    """Some payments of a user, newest first, and where the next page begins."""
-
-    payments: tuple[Payment, ...]
-    next_key: tuple[str, str] | None
-    """`(created_at, txn_ref)` of the last payment."""
-
-
 class PaymentLister(Protocol):
     """Lists a user's payments."""
 
     def page(
         self, user_id: str, *, limit: int, after: tuple[str, str] | None = None
-    ) -> PaymentPage:
+    ) -> Page[Payment]:
         """At most `limit` payments, newest first, from behind `after`."""
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import Enum
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel
 
 from common.errors import ServiceFailed, SocketGone
 from common.metrics import PUSHES_FAILED, PUSHES_TAKEN, SOCKETS_GONE
 from common.observability import logger
-from common.ports import SocketStore, Wire
+
+if TYPE_CHECKING:
+    from common.ports import SocketStore, Wire
 
 
 class Pushed(Enum):

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from common.api import JobView, job_view
 from common.jobs import Job
 from common.outlook import Forecaster
-from common.ports import Clock, ImageSigner
+
+if TYPE_CHECKING:
+    from common.ports import Clock, ImageSigner
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,12 +6,16 @@ that was read, with the act that says who did it and why.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from common import credits as ledger
 from common import jobs as lifecycle
 from common.acts import What, act_on
 from common.errors import Conflict, NotFound, ServiceFailed
 from common.jobs import Job, JobError, image_key
-from common.ports import Clock, ImageFinder, JobQueue, JobReader, JobSaver
+
+if TYPE_CHECKING:
+    from common.ports import Clock, ImageFinder, JobQueue, JobReader, JobSaver
 
 
 def redrive_job(

@@ -6,13 +6,12 @@ import json
 import time
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import urllib3
 
 from common.errors import BadSignature, GatewaySilent
 from common.payments import Payment
-from common.ports import MerchantReader
 from common.vnpay import (
     ApiAnswer,
     Inquiry,
@@ -22,6 +21,9 @@ from common.vnpay import (
     read_answer,
     refund_request,
 )
+
+if TYPE_CHECKING:
+    from common.ports import MerchantReader
 
 CONNECT_SECONDS = 3.0
 READ_SECONDS = 8.0

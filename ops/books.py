@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from common.credits import EntryKind, LedgerEntry
 from common.jobs import Job, JobStatus, image_key
 from common.payments import Payment, PaymentStatus
-from common.ports import User
+from common.users import User
 
 CREDITED = frozenset({PaymentStatus.PAID, PaymentStatus.REFUNDING, PaymentStatus.REFUNDED})
 

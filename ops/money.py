@@ -11,16 +11,9 @@ from common.credits import LedgerEntry, grant
 from common.email_address import normalised
 from common.errors import Conflict, GatewaySilent, InsufficientCredits, InvalidRequest, NotFound
 from common.payments import UNCREDITED, News, Payment, PaymentStatus, Verdict, close
-from common.ports import (
-    Clock,
-    Granter,
-    PaymentGateway,
-    PaymentReader,
-    PaymentSaver,
-    User,
-    UserStore,
-)
+from common.ports import Clock, Granter, PaymentGateway, PaymentReader, PaymentSaver, UserStore
 from common.refunds import begin_refund
+from common.users import User
 from common.vnpay_codes import Outcome, refund_outcome
 
 _KEY = re.compile(r"[\x21-\x7e]{1,64}")

@@ -15,7 +15,7 @@ from common.aws.payment_records import payment_from
 from common.aws.records import entry_from, from_item, job_from, to_item, user_from
 from common.jobs import Job
 from common.payments import Payment
-from common.ports import User
+from common.users import User
 from ops.books import Books, Discrepancy, audit
 from sandbox.state import Outputs
 

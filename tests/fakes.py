@@ -16,11 +16,13 @@ from threading import Lock
 from common.acts import Act
 from common.credits import LedgerEntry, apply
 from common.errors import NotFound, StaleWrite
-from common.jobs import Image, Job, JobStatus
+from common.jobs import Image, Job, JobStatus, Waiting
 from common.lines import Line, Slot, adapted, probed, pushed, taken
+from common.pages import Page
 from common.payments import Payment
-from common.ports import Clock, JobPage, User, Waiting
+from common.ports import Clock
 from common.routes import Route
+from common.users import User
 
 START = datetime(2026, 11, 1, 12, tzinfo=UTC)
 DELAY_SECONDS_MAX = 900
@@ -100,17 +102,17 @@ class MemoryJobStore:
         limit: int,
         status: JobStatus | None = None,
         after: tuple[str, str] | None = None,
-    ) -> JobPage:
+    ) -> Page[Job]:
         with self._tables.lock:
             jobs = [job for job in self._tables.jobs.values() if job.user_id == user_id]
         jobs = sorted(jobs, key=_place, reverse=True)
         jobs = [job for job in jobs if after is None or _place(job) < after]
         jobs = [job for job in jobs if status is None or job.status is status]
         more = len(jobs) > limit
-        return JobPage(tuple(jobs[:limit]), _place(jobs[limit - 1]) if more else None)
+        return Page(tuple(jobs[:limit]), _place(jobs[limit - 1]) if more else None)
 
     def active(self, user_id: str, *, limit: int) -> tuple[Job, ...]:
-        everything = self.page(user_id, limit=len(self._tables.jobs) + 1).jobs
+        everything = self.page(user_id, limit=len(self._tables.jobs) + 1).items
         return tuple(job for job in everything if not job.terminal)[:limit]
 
     def waiting(self, model: str) -> Waiting:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from common.credits import LedgerEntry, same_move
 from common.errors import StaleWrite
+from common.pages import Page
 from common.payments import Payment
-from common.ports import EntryPage, PaymentPage
 from common.vnpay import ApiAnswer, Merchant
 from tests.fakes import MemoryTables
 
@@ -49,13 +49,13 @@ class MemoryPaymentStore:
 
     def page(
         self, user_id: str, *, limit: int, after: tuple[str, str] | None = None
-    ) -> PaymentPage:
+    ) -> Page[Payment]:
         with self._tables.lock:
             own = [each for each in self._tables.payments.values() if each.user_id == user_id]
         own = sorted(own, key=_payment_place, reverse=True)
         own = [each for each in own if after is None or _payment_place(each) < after]
         page = own[:limit]
-        return PaymentPage(tuple(page), _payment_place(page[-1]) if len(own) > limit else None)
+        return Page(tuple(page), _payment_place(page[-1]) if len(own) > limit else None)
 
     def due(self, now: datetime, *, limit: int) -> tuple[str, ...]:
         with self._tables.lock:
@@ -73,13 +73,15 @@ class MemoryLedger:
     def __init__(self, tables: MemoryTables) -> None:
         self._tables = tables
 
-    def page(self, user_id: str, *, limit: int, after: tuple[str, str] | None = None) -> EntryPage:
+    def page(
+        self, user_id: str, *, limit: int, after: tuple[str, str] | None = None
+    ) -> Page[LedgerEntry]:
         with self._tables.lock:
             own = [each for each in self._tables.ledger.values() if each.user_id == user_id]
         own = sorted(own, key=_entry_place, reverse=True)
         own = [each for each in own if after is None or _entry_place(each) < after]
         page = own[:limit]
-        return EntryPage(tuple(page), _entry_place(page[-1]) if len(own) > limit else None)
+        return Page(tuple(page), _entry_place(page[-1]) if len(own) > limit else None)
 
     def add(self, entry: LedgerEntry) -> None:
         with self._tables.lock:

@@ -16,7 +16,6 @@ from common.jobs import Job
 from common.outlook import Forecaster
 from common.pacing import Pacer
 from common.payments import Payment
-from common.ports import User
 from common.routes import Route
 from common.services.accounts import AccountsServices
 from common.services.feed import FeedServices
@@ -37,6 +36,7 @@ from common.settings import (
 )
 from common.sizing import SPARE_DELIVERIES, TIMEOUTS, worker_concurrency
 from common.snapshots import Snapshots
+from common.users import User
 from functions.payments.start_payment import start_payment
 from functions.submit.submit_job import submit_job
 from functions.sweep.heal_payments import heal_payments

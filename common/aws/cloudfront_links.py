@@ -17,12 +17,13 @@ from urllib.parse import quote
 from botocore.signers import CloudFrontSigner
 
 from common.aws.errors import service_errors
-from common.ports import Clock
 from common.settings import ImageLinks
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from mypy_boto3_ssm import SSMClient
+
+    from common.ports import Clock
 
 HASH_ALGORITHM = "SHA256"
 STEP_SECONDS = 10

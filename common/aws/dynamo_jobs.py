@@ -22,8 +22,8 @@ from common.aws.records import (
 from common.aws.transactions import Refused, balance_update, entry_put, put_alone, transact
 from common.credits import LedgerEntry, apply
 from common.errors import NotFound, StaleWrite
-from common.jobs import TERMINAL, Job, JobStatus
-from common.ports import JobPage, Waiting
+from common.jobs import TERMINAL, Job, JobStatus, Waiting
+from common.pages import Page
 from common.settings import DUE_INDEX, USER_INDEX, WAITING_INDEX
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class DynamoJobStore:
         limit: int,
         status: JobStatus | None = None,
         after: tuple[str, str] | None = None,
-    ) -> JobPage:
+    ) -> Page[Job]:
         """Query the user's jobs by time, newest first, until the page is full or enough is read."""
         statuses = None if status is None else (status,)
         return self._page(user_id, limit=limit, statuses=statuses, after=after)
@@ -112,7 +112,7 @@ class DynamoJobStore:
     def active(self, user_id: str, *, limit: int) -> tuple[Job, ...]:
         """Those of the user's latest jobs that are not terminal."""
         statuses = tuple(status for status in JobStatus if status not in TERMINAL)
-        return self._page(user_id, limit=limit, statuses=statuses, after=None).jobs
+        return self._page(user_id, limit=limit, statuses=statuses, after=None).items
 
     def _page(
         self,
@@ -121,7 +121,7 @@ class DynamoJobStore:
         limit: int,
         statuses: Sequence[JobStatus] | None,
         after: tuple[str, str] | None,
-    ) -> JobPage:
+    ) -> Page[Job]:
         query: dict[str, Any] = {
             "TableName": self._jobs_table,
             "IndexName": USER_INDEX,
@@ -151,9 +151,9 @@ class DynamoJobStore:
             key = answer.get("LastEvaluatedKey")
             if len(found) > limit:
                 last = found[limit - 1]
-                return JobPage(tuple(found[:limit]), (time_text(last.created_at), last.job_id))
+                return Page(tuple(found[:limit]), (time_text(last.created_at), last.job_id))
             if not key or len(found) == limit or read >= READ_MAX:
-                return JobPage(tuple(found), position(key, "job_id"))
+                return Page(tuple(found), position(key, "job_id"))
             query["ExclusiveStartKey"] = key
 
     def waiting(self, model: str) -> Waiting:

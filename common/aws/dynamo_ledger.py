@@ -11,7 +11,7 @@ from common.aws.records import balance_from, entry_from, position, to_item
 from common.aws.transactions import Refused, balance_update, entry_put, transact
 from common.credits import LedgerEntry, apply, same_move
 from common.errors import NotFound, StaleWrite
-from common.ports import EntryPage
+from common.pages import Page
 from common.settings import TIME_INDEX
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ class DynamoLedger:
         self._ledger_table = ledger_table
         self._sleep = sleep
 
-    def page(self, user_id: str, *, limit: int, after: tuple[str, str] | None = None) -> EntryPage:
+    def page(
+        self, user_id: str, *, limit: int, after: tuple[str, str] | None = None
+    ) -> Page[LedgerEntry]:
         """Query the user's entries by time, newest first, consistently."""
         query: dict[str, Any] = {
             "TableName": self._ledger_table,
@@ -52,7 +54,7 @@ class DynamoLedger:
         with service_errors("Reading the ledger"):
             answer = self._client.query(**query)
         entries = tuple(entry_from(item) for item in answer["Items"])
-        return EntryPage(entries, position(answer.get("LastEvaluatedKey"), "entry_id"))
+        return Page(entries, position(answer.get("LastEvaluatedKey"), "entry_id"))
 
     def add(self, entry: LedgerEntry) -> None:
         """Write entry and balance in one transaction."""

@@ -13,8 +13,8 @@ from common.aws.records import balance_from, from_item, position, time_text, to_
 from common.aws.transactions import Refused, balance_update, entry_put, put_alone, transact
 from common.credits import LedgerEntry, apply
 from common.errors import StaleWrite
+from common.pages import Page
 from common.payments import Payment
-from common.ports import PaymentPage
 from common.settings import DUE_INDEX, USER_INDEX
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class DynamoPaymentStore:
 
     def page(
         self, user_id: str, *, limit: int, after: tuple[str, str] | None = None
-    ) -> PaymentPage:
+    ) -> Page[Payment]:
         """Query the user's payments by time, newest first."""
         query: dict[str, Any] = {
             "TableName": self._payments_table,
@@ -96,7 +96,7 @@ class DynamoPaymentStore:
         with service_errors("Listing payments"):
             answer = self._client.query(**query)
         found = tuple(payment_from(item) for item in answer["Items"])
-        return PaymentPage(found, position(answer.get("LastEvaluatedKey"), "txn_ref"))
+        return Page(found, position(answer.get("LastEvaluatedKey"), "txn_ref"))
 
     def due(self, now: datetime, *, limit: int) -> tuple[str, ...]:
         """Query the sparse index, which may be a moment behind: read each before acting on it."""

@@ -15,8 +15,8 @@ from common.aws.records import from_item, to_item, user_from, user_item
 from common.aws.transactions import Refused, entry_put, transact
 from common.credits import LedgerEntry
 from common.errors import StaleWrite
-from common.ports import User
 from common.settings import EMAIL_INDEX
+from common.users import User
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

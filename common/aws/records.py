@@ -12,7 +12,7 @@ from typing import Any
 from common.aws.attribute_values import plain, typed
 from common.credits import Balance, EntryKind, LedgerEntry
 from common.jobs import Image, ImageRequest, Job, JobError, JobStatus
-from common.ports import User
+from common.users import User
 
 Item = dict[str, Any]
 """An item as DynamoDB's client takes and gives it: attribute name to typed value."""

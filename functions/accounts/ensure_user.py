@@ -7,11 +7,15 @@ Cognito has verified. Everything after sign-in works with our id, which the ID t
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from common.credits import Balance, apply, grant
 from common.email_address import normalised
 from common.errors import InvalidRequest
-from common.ports import User, UserStore
+from common.users import User
+
+if TYPE_CHECKING:
+    from common.ports import UserStore
 
 WELCOME = "welcome"
 

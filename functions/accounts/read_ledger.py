@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from common.credits import LedgerEntry
 from common.errors import StaleWrite, Unauthenticated
-from common.ports import EntryPage, LedgerReader, UserReader
+from common.pages import Page
+
+if TYPE_CHECKING:
+    from common.ports import LedgerReader, UserReader
 
 TRIES = 3
 
@@ -57,7 +61,7 @@ def read_ledger(
         page = ledger.page(user_id, limit=limit, after=after.key)
         available, held = after.available, after.held
     rows = []
-    for entry in page.entries:
+    for entry in page.items:
         rows.append(Row(entry, available, held))
         available -= entry.available
         held -= entry.held
@@ -67,7 +71,7 @@ def read_ledger(
 
 def _newest(
     user_id: str, limit: int, users: UserReader, ledger: LedgerReader
-) -> tuple[EntryPage, int, int]:
+) -> tuple[Page[LedgerEntry], int, int]:
     """The newest entries and the balance after them: no entry came while the balance was read."""
     page = ledger.page(user_id, limit=limit)
     for _try in range(TRIES):

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from common.errors import ServiceFailed, Unauthenticated
 from common.feed import TICKET_SECONDS, Socket, Ticket, ticket_digest, to_make_way
-from common.ports import SocketStore, TicketStore, Wire
+
+if TYPE_CHECKING:
+    from common.ports import SocketStore, TicketStore, Wire
 
 
 def give_ticket(secret: str, *, user_id: str, tickets: TicketStore, now: datetime) -> Ticket:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from common.booking import book
 from common.errors import BadSignature
 from common.metrics import NOTIFICATIONS_FAILED, NOTIFICATIONS_REFUSED
 from common.observability import count, logger
 from common.payments import News, Verdict
-from common.ports import Clock, MerchantReader, PaymentSaver
 from common.vnpay import read_notification
 from common.vnpay_codes import RspCode
+
+if TYPE_CHECKING:
+    from common.ports import Clock, MerchantReader, PaymentSaver
 
 ANSWERS = {
     Verdict.RECORDED: RspCode.RECORDED,

@@ -77,7 +77,7 @@ def get_payments() -> Response:
         limit=http.query_limit(event, default=PAGE_DEFAULT, most=PAGE_MAX),
         after=http.read_cursor(http.query_text(event, "cursor")),
     )
-    views = [_view(payment) for payment in page.payments]
+    views = [_view(payment) for payment in page.items]
     return http.answer(
         HTTPStatus.OK, PaymentList(payments=views, next_cursor=http.write_cursor(page.next_key))
     )

@@ -6,12 +6,15 @@ import hashlib
 import json
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from common.api_money import PaymentRequest
 from common.errors import InvalidRequest, KeyReused, Rejected, TooManyOpenPayments
 from common.payments import PAY_MINUTES, Payment, txn_ref_for
-from common.ports import MerchantReader, PaymentOpener
 from common.settings import Package
+
+if TYPE_CHECKING:
+    from common.ports import MerchantReader, PaymentOpener
 
 OPEN_MAX = 10
 """Payments that one user may have open on the pay page at a time."""
@@ -85,7 +88,7 @@ def _require_room(user_id: str, payments: PaymentOpener, now: datetime) -> None:
 
     The index is a moment behind, so whoever is quick enough can begin some more.
     """
-    latest = payments.page(user_id, limit=LOOKED_AT).payments
+    latest = payments.page(user_id, limit=LOOKED_AT).items
     open_ones = [payment for payment in latest if payment.payable(now)]
     if len(open_ones) >= OPEN_MAX:
         first_ends = min(payment.expires_at for payment in open_ones)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from common import credits as ledger
 from common import jobs as lifecycle
 from common.errors import NotFound, StaleWrite
 from common.jobs import Job
-from common.ports import JobSaver
+
+if TYPE_CHECKING:
+    from common.ports import JobSaver
 
 TRIES = 2
 

@@ -58,7 +58,7 @@ def get_jobs() -> Response:
         status=_status(http.query_text(event, "status")),
         after=http.read_cursor(http.query_text(event, "cursor")),
     )
-    views = [services().snapshots.of(job) for job in page.jobs]
+    views = [services().snapshots.of(job) for job in page.items]
     return http.answer(
         HTTPStatus.OK, JobList(jobs=views, next_cursor=http.write_cursor(page.next_key))
     )

@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from common import credits as ledger
 from common import jobs as lifecycle
@@ -16,8 +17,10 @@ from common.jobs import LOOK_SECONDS, ImageRequest, Job, JobStatus, job_id_for, 
 from common.models.catalogue import find
 from common.models.spec import ModelSpec
 from common.observability import logger
-from common.ports import JobOpener, JobQueue
 from common.routes import Route
+
+if TYPE_CHECKING:
+    from common.ports import JobOpener, JobQueue
 
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 """Control characters but tab and line breaks: nobody types them, and JSON makes six of each."""

@@ -24,7 +24,7 @@ def recall_image(job: Job, worker: WorkerServices) -> bool:
     if not job.allow_cached or job.status is not JobStatus.QUEUED:
         return False
     page = worker.jobs.page(job.user_id, limit=EARLIER_MAX, status=JobStatus.SUCCEEDED)
-    earlier = next((each for each in page.jobs if _will_do(each, job)), None)
+    earlier = next((each for each in page.items if _will_do(each, job)), None)
     if earlier is None:
         return False
     now = worker.now()

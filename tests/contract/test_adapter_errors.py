@@ -18,8 +18,8 @@ from common.errors import ServiceFailed
 from common.jobs import ImageRequest, Job
 from common.lines import Line
 from common.payments import top_up
-from common.ports import User
 from common.routes import Route
+from common.users import User
 from tests.contract.backends import Aws
 from tests.contract.test_payment_store import a_payment
 from tests.fakes import START

@@ -11,7 +11,7 @@ from common import jobs
 from common.credits import Balance, grant, hold, release, settle
 from common.errors import InsufficientCredits, NotFound, StaleWrite, TooManyActiveJobs
 from common.jobs import Image, ImageRequest, Job, JobError, JobStatus
-from common.ports import User
+from common.users import User
 from tests.contract.backends import Stores, at_once, on_threads, raised
 from tests.fakes import START
 
@@ -244,8 +244,8 @@ def read_pages(
     after = None
     for _ in range(20):
         page = stores.jobs.page(user_id, limit=limit, status=status, after=after)
-        assert len(page.jobs) <= limit
-        found += page.jobs
+        assert len(page.items) <= limit
+        found += page.items
         after = page.next_key
         if after is None:
             return found

@@ -48,8 +48,8 @@ def read_pages(stores: Stores, user_id: str, *, limit: int) -> list[LedgerEntry]
     after = None
     for _page in range(20):
         page = stores.books.page(user_id, limit=limit, after=after)
-        assert len(page.entries) <= limit
-        found += page.entries
+        assert len(page.items) <= limit
+        found += page.items
         after = page.next_key
         if after is None:
             return found
@@ -87,7 +87,7 @@ def test_every_move_is_told_at_once_as_it_was_written(stores: Stores, fresh: Fre
     job = a_job(ann, second=1)
     open_job(stores, job)
     stores.jobs.save(cancel(job, now=LATER), entry=release(job, now=LATER))
-    told = stores.books.page(ann, limit=10).entries
+    told = stores.books.page(ann, limit=10).items
     assert set(told) == set(stores.ledger(ann))
     assert {entry.kind for entry in told} == {
         EntryKind.GRANT,
@@ -103,14 +103,14 @@ def test_every_move_is_told_at_once_as_it_was_written(stores: Stores, fresh: Fre
 
 def test_the_ledger_of_a_stranger_is_empty(stores: Stores, fresh: Fresh) -> None:
     page = stores.books.page(fresh("nobody"), limit=5)
-    assert (page.entries, page.next_key) == ((), None)
+    assert (page.items, page.next_key) == ((), None)
 
 
 def test_what_is_given_by_hand_is_there_with_who_and_why(stores: Stores, fresh: Fresh) -> None:
     ann = user_with(stores, fresh("ann"), available=10)
     stores.books.add(gift(ann))
     assert balance(stores, ann) == (15, 0, 0)
-    newest = stores.books.page(ann, limit=1).entries[0]
+    newest = stores.books.page(ann, limit=1).items[0]
     assert newest == gift(ann)
     assert (newest.by, newest.reason) == ("eve", "Xin lỗi")
 
@@ -120,7 +120,7 @@ def test_giving_the_same_again_gives_nothing(stores: Stores, fresh: Fresh) -> No
     for second in range(1, 4):
         stores.books.add(gift(ann, second=second))
     assert balance(stores, ann) == (15, 0, 0)
-    assert stores.books.page(ann, limit=1).entries == (gift(ann),), "the first stands"
+    assert stores.books.page(ann, limit=1).items == (gift(ann),), "the first stands"
 
 
 @pytest.mark.parametrize(

@@ -253,8 +253,8 @@ def read_pages(stores: Stores, user_id: str, *, limit: int) -> list[Payment]:
     after = None
     for _page in range(20):
         page = stores.payments.page(user_id, limit=limit, after=after)
-        assert len(page.payments) <= limit
-        found += page.payments
+        assert len(page.items) <= limit
+        found += page.items
         after = page.next_key
         if after is None:
             return found
@@ -287,7 +287,7 @@ def test_payments_of_one_moment_are_each_listed_once(
 
 def test_a_page_shows_payments_as_they_are_now(stores: Stores, fresh: Fresh) -> None:
     payment = paid(stores, begun(stores, fresh))
-    assert stores.payments.page(payment.user_id, limit=5).payments == (payment,)
+    assert stores.payments.page(payment.user_id, limit=5).items == (payment,)
 
 
 def test_a_page_of_a_stranger_is_empty(stores: Stores, fresh: Fresh) -> None:

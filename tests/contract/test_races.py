@@ -61,7 +61,7 @@ def test_of_200_submits_with_50_jobs_worth_of_credit_just_50_are_accepted(
     accepted = {answer.job_id for answer in answers if isinstance(answer, Job)}
     assert len(accepted) == AFFORDABLE
     assert balance(stores, ann) == (0, AFFORDABLE * CORE_COST, AFFORDABLE)
-    assert {job.job_id for job in stores.jobs.page(ann, limit=SUBMITS).jobs} == accepted
+    assert {job.job_id for job in stores.jobs.page(ann, limit=SUBMITS).items} == accepted
     held = [entry.job_id for entry in stores.ledger(ann) if entry.kind is EntryKind.HOLD]
     assert sorted(filter(None, held)) == sorted(accepted)
     assert set(queue.sent) == accepted
@@ -78,7 +78,7 @@ def test_100_submits_with_one_key_are_one_job_and_one_hold(stores: Stores, fresh
     assert raised(answers) == []
     (job_id,) = {answer.job_id for answer in answers if isinstance(answer, Job)}
     assert balance(stores, ann) == (available - CORE_COST, CORE_COST, 1)
-    assert [job.job_id for job in stores.jobs.page(ann, limit=REPEATS).jobs] == [job_id]
+    assert [job.job_id for job in stores.jobs.page(ann, limit=REPEATS).items] == [job_id]
     assert kinds(stores, ann) == [EntryKind.HOLD]
     assert set(queue.sent) == {job_id}
 

@@ -22,7 +22,8 @@ from common.aws.sqs_queue import SqsJobQueue
 from common.credits import EntryKind, LedgerEntry
 from common.jobs import Image, Job, JobStatus, image_key
 from common.pacing import Pacer
-from common.ports import ImageStore, JobPage, JobQueue, JobWorker
+from common.pages import Page
+from common.ports import ImageStore, JobQueue, JobWorker
 from common.routes import Route
 from common.services.worker import WorkerServices
 from common.settings import WorkerSettings
@@ -226,7 +227,7 @@ class MeetingReaders:
     def save(self, job: Job, *, entry: LedgerEntry | None = None, act: Act | None = None) -> None:
         self._jobs.save(job, entry=entry, act=act)
 
-    def page(self, user_id: str, **asked: Any) -> JobPage:
+    def page(self, user_id: str, **asked: Any) -> Page[Job]:
         return self._jobs.page(user_id, **asked)
 
 

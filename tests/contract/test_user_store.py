@@ -7,7 +7,7 @@ import pytest
 
 from common.credits import Balance, grant
 from common.errors import StaleWrite
-from common.ports import User
+from common.users import User
 from tests.contract.backends import Stores, at_once, on_threads, raised
 from tests.fakes import START
 

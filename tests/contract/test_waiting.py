@@ -13,8 +13,7 @@ from common.aws import dynamo_jobs
 from common.aws.dynamo_jobs import DynamoJobStore
 from common.aws.records import from_item, job_item
 from common.credits import release, settle
-from common.jobs import Job, JobStatus
-from common.ports import Place, Waiting
+from common.jobs import Job, JobStatus, Place, Waiting
 from tests.contract.backends import JOBS_TABLE, LEDGER_TABLE, USERS_TABLE, Aws, Stores
 from tests.contract.test_job_store import (
     ERROR,

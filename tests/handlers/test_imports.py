@@ -21,6 +21,7 @@ HEAVY = {
     "aws_lambda_powertools.utilities.data_classes": "they describe every kind of event",
     "aws_lambda_powertools.utilities.parameters": "it loads boto3, and more stores than ours",
     "common.config": "it is the stack's",
+    "common.ports": "it is for the type checker",
     "common.openapi": "it is loaded for those who read the description",
     "common.vnpay_gateway": "only the sweep asks VNPAY",
     "common.aws.bedrock": "only the worker calls models",

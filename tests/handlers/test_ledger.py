@@ -10,7 +10,7 @@ import pytest
 
 from common.credits import LedgerEntry, grant
 from common.errors import ServiceFailed
-from common.ports import EntryPage
+from common.pages import Page
 from ops.money import give
 from tests.fakes_money import MemoryLedger
 from tests.handlers.calls import Api, event
@@ -167,7 +167,9 @@ def test_a_cursor_that_is_not_ours_is_refused(api: Api, position: object) -> Non
 class Restless(MemoryLedger):
     """A ledger that is written to at every look."""
 
-    def page(self, user_id: str, *, limit: int, after: tuple[str, str] | None = None) -> EntryPage:
+    def page(
+        self, user_id: str, *, limit: int, after: tuple[str, str] | None = None
+    ) -> Page[LedgerEntry]:
         number = len(self._tables.ledger)
         now = next(iter(self._tables.ledger.values())).created_at
         self.add(grant(user_id, amount=1, cause=f"more-{number}", reason="", now=now))
@@ -177,7 +179,7 @@ class Restless(MemoryLedger):
 class Broken(MemoryLedger):
     """A ledger that does not answer."""
 
-    def page(self, *_args: object, **_named: object) -> EntryPage:
+    def page(self, *_args: object, **_named: object) -> Page[LedgerEntry]:
         raise ServiceFailed("Reading the ledger did not work: arn:aws:dynamodb:secret.")
 
 

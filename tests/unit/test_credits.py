@@ -20,7 +20,7 @@ from common import jobs as lifecycle
 from common.credits import Balance, EntryKind, LedgerEntry
 from common.errors import ImagifyError, InsufficientCredits, StaleWrite, TooManyActiveJobs
 from common.jobs import Image, ImageRequest, Job, JobError
-from common.ports import User
+from common.users import User
 from tests.fakes import MemoryJobStore, MemoryTables, MemoryUserStore
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)

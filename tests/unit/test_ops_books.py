@@ -11,7 +11,7 @@ from common.credits import EntryKind, LedgerEntry
 from common.errors import ModelTimedOut
 from common.jobs import Job, JobStatus, image_key
 from common.payments import News, Payment, PaymentStatus, hear
-from common.ports import User
+from common.users import User
 from common.vnpay import ApiAnswer
 from common.vnpay_codes import Outcome
 from functions.status.cancel_job import cancel_job

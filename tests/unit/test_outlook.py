@@ -11,12 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.errors import ServiceFailed
-from common.jobs import TERMINAL, ImageRequest, Job, JobStatus
+from common.jobs import TERMINAL, ImageRequest, Job, JobStatus, Place, Waiting
 from common.latency import MEDIAN_OF_P95, observed
 from common.lines import UNSLOWED, US, Line, interval_us
 from common.outlook import FRESH_SECONDS, Forecaster, InLine, Outlook, Underway, due_in_seconds
 from common.pacing import READY_US
-from common.ports import Place, Waiting
 from common.routes import Route
 from common.sizing import worker_concurrency
 from tests.fakes import START, ManualClock, MemoryLines

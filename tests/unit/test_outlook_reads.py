@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from common.jobs import Waiting
 from common.outlook import FRESH_SECONDS
-from common.ports import Waiting
 from tests.unit.test_outlook import Here, a_job, started
 
 

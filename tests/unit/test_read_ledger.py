@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from common.credits import Balance, EntryKind, grant
+from common.credits import Balance, EntryKind, LedgerEntry, grant
 from common.errors import StaleWrite, Unauthenticated
-from common.ports import EntryPage, User
+from common.pages import Page
+from common.users import User
 from functions.accounts.read_ledger import LedgerPage, Place, Row, read_ledger
 from functions.status.cancel_job import cancel_job
 from tests.fakes_money import MemoryLedger
@@ -132,7 +133,9 @@ class Busy(MemoryLedger):
         self._after = after
         self.times = times
 
-    def page(self, user_id: str, *, limit: int, after: tuple[str, str] | None = None) -> EntryPage:
+    def page(
+        self, user_id: str, *, limit: int, after: tuple[str, str] | None = None
+    ) -> Page[LedgerEntry]:
         if not self.times:
             return super().page(user_id, limit=limit, after=after)
         self.times -= 1
