@@ -23,8 +23,8 @@ from typing import Any
 
 from benchmarks.instant_aws import instant_aws
 from common.config import Config
+from common.packages import PACKAGES
 from common.routes import ROUTES
-from common.settings import PACKAGES
 from sandbox.environment import HOME_REGION, for_aws
 from sandbox.places import REPOSITORY
 

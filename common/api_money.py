@@ -9,8 +9,8 @@ from pydantic import Field
 
 from common.api import BalanceView, Body, ErrorView
 from common.credits import EntryKind, LedgerEntry
+from common.packages import Package
 from common.payments import Payment, PaymentStatus
-from common.settings import Package
 
 
 class PackageView(Body):

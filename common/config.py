@@ -26,8 +26,8 @@ from pydantic import (
 
 from common.models.catalogue import MODELS, find
 from common.models.spec import ModelSpec
+from common.packages import Package
 from common.routes import Route
-from common.settings import Package
 from common.sizing import worker_concurrency
 
 CDK_JSON = Path(__file__).resolve().parent.parent / "cdk.json"

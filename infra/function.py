@@ -18,9 +18,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
+from common.aws.indexes import WAITING_INDEX
 from common.config import Config
 from common.routes import ROUTES
-from common.settings import WAITING_INDEX, Settings
+from common.settings.base import Settings
 from infra.image_keys import ImageKeys
 from infra.logs import log_group
 from infra.nag import accept

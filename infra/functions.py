@@ -7,20 +7,15 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
 from constructs import Construct
 
+from common.aws.indexes import DUE_INDEX, EMAIL_INDEX, TIME_INDEX, USER_INDEX
 from common.long_polling import WAIT_SECONDS_MAX
-from common.settings import (
-    DUE_INDEX,
-    EMAIL_INDEX,
-    PACKAGES,
-    TIME_INDEX,
-    USER_INDEX,
-    AccountsSettings,
-    PaymentsSettings,
-    StatusSettings,
-    SubmitSettings,
-    SweepSettings,
-    WorkerSettings,
-)
+from common.packages import PACKAGES
+from common.settings.accounts import AccountsSettings
+from common.settings.payments import PaymentsSettings
+from common.settings.status import StatusSettings
+from common.settings.submit import SubmitSettings
+from common.settings.sweep import SweepSettings
+from common.settings.worker import WorkerSettings
 from common.sizing import TIMEOUTS
 from infra.function import (
     FunctionMaker,

@@ -42,7 +42,7 @@ class ImageKeys(Construct):
             },
             separators=(",", ":"),
         )
-        """What `common.settings.ImageLinks` has, as JSON."""
+        """What `common.settings.outlook.ImageLinks` has, as JSON."""
         self._let_cloudfront_read(storage)
 
     def _public_key(self, version: int) -> cloudfront.PublicKey:

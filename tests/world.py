@@ -15,6 +15,7 @@ from common.credits import EntryKind, LedgerEntry
 from common.jobs import Job
 from common.outlook import Forecaster
 from common.pacing import Pacer
+from common.packages import Package
 from common.payments import Payment
 from common.routes import Route
 from common.services.accounts import AccountsServices
@@ -25,15 +26,12 @@ from common.services.status import StatusServices
 from common.services.submit import SubmitServices
 from common.services.sweep import SweepServices
 from common.services.worker import WorkerServices
-from common.settings import (
-    AccountsSettings,
-    Package,
-    PaymentsSettings,
-    StatusSettings,
-    SubmitSettings,
-    SweepSettings,
-    WorkerSettings,
-)
+from common.settings.accounts import AccountsSettings
+from common.settings.payments import PaymentsSettings
+from common.settings.status import StatusSettings
+from common.settings.submit import SubmitSettings
+from common.settings.sweep import SweepSettings
+from common.settings.worker import WorkerSettings
 from common.sizing import SPARE_DELIVERIES, TIMEOUTS, worker_concurrency
 from common.snapshots import Snapshots
 from common.users import User

@@ -17,13 +17,13 @@ from urllib.parse import quote
 from botocore.signers import CloudFrontSigner
 
 from common.aws.errors import service_errors
-from common.settings import ImageLinks
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from mypy_boto3_ssm import SSMClient
 
     from common.ports import Clock
+    from common.settings.outlook import ImageLinks
 
 HASH_ALGORITHM = "SHA256"
 STEP_SECONDS = 10

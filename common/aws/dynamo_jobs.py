@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from common.acts import Act
 from common.aws.dynamo_acts import act_put
 from common.aws.errors import service_errors
+from common.aws.indexes import DUE_INDEX, USER_INDEX, WAITING_INDEX
 from common.aws.records import (
     balance_from,
     from_item,
@@ -24,7 +25,6 @@ from common.credits import LedgerEntry, apply
 from common.errors import NotFound, StaleWrite
 from common.jobs import TERMINAL, Job, JobStatus, Waiting
 from common.pages import Page
-from common.settings import DUE_INDEX, USER_INDEX, WAITING_INDEX
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

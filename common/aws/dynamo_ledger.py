@@ -7,12 +7,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from common.aws.errors import service_errors
+from common.aws.indexes import TIME_INDEX
 from common.aws.records import balance_from, entry_from, position, to_item
 from common.aws.transactions import Refused, balance_update, entry_put, transact
 from common.credits import LedgerEntry, apply, same_move
 from common.errors import NotFound, StaleWrite
 from common.pages import Page
-from common.settings import TIME_INDEX
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from common.ports import Clock, LedgerReader, NewId, UserStore
-    from common.settings import AccountsSettings
+    from common.settings.accounts import AccountsSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from common.ports import Clock, MerchantReader, NewId, PaymentStore
-    from common.settings import PaymentsSettings
+    from common.settings.payments import PaymentsSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

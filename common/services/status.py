@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from common.ports import Clock, JobStore, Sleep
-    from common.settings import StatusSettings
+    from common.settings.status import StatusSettings
     from common.snapshots import Snapshots
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from common.ports import Clock, JobOpener, JobQueue, NewId, Sleep
-    from common.settings import SubmitSettings
+    from common.settings.submit import SubmitSettings
     from common.snapshots import Snapshots
 
 

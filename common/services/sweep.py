@@ -16,7 +16,7 @@ if TYPE_CHECKING:
         PaymentGateway,
         PaymentKeeper,
     )
-    from common.settings import SweepSettings
+    from common.settings.sweep import SweepSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

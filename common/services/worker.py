@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from common.pacing import Pacer
     from common.ports import Clock, ImageStore, JobQueue, JobWorker, ModelClient, NewId, Sleep
-    from common.settings import WorkerSettings
+    from common.settings.worker import WorkerSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,7 @@ from common.aws import clients
 from common.aws.dynamo_ledger import DynamoLedger
 from common.aws.dynamo_users import DynamoUserStore
 from common.services.accounts import AccountsServices
-from common.settings import AccountsSettings
+from common.settings.accounts import AccountsSettings
 from common.wall_clock import utc_now
 from common.wiring.ids import new_id
 

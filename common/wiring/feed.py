@@ -9,7 +9,7 @@ from functools import cache
 from common.aws import clients
 from common.aws.dynamo_users import DynamoUserStore
 from common.services.feed import FeedServices
-from common.settings import FeedSettings
+from common.settings.feed import FeedSettings
 from common.wall_clock import utc_now
 from common.wiring import feed_parts, parts
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from common.aws import clients
 from common.aws.api_gateway_wire import ApiGatewayWire
 from common.aws.dynamo_connections import DynamoConnections
-from common.settings import FeedSettings
+
+if TYPE_CHECKING:
+    from common.settings.feed import FeedSettings
 
 
 def connections(settings: FeedSettings) -> DynamoConnections:

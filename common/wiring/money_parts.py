@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from common.aws import clients
 from common.aws.dynamo_payments import DynamoPaymentStore
 from common.aws.ssm_merchant import SsmMerchant
-from common.settings import MoneySettings
+
+if TYPE_CHECKING:
+    from common.settings.money import MoneySettings
 
 
 def payments(settings: MoneySettings) -> DynamoPaymentStore:

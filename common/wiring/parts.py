@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from common.aws import clients
 from common.aws.cloudfront_links import CloudFrontLinks
 from common.aws.dynamo_jobs import DynamoJobStore
@@ -9,9 +11,14 @@ from common.aws.dynamo_lines import DynamoLines
 from common.aws.s3_images import S3ImageSigner, S3ImageStore
 from common.aws.sqs_queue import SqsJobQueue
 from common.outlook import Forecaster
-from common.settings import JobSettings, OutlookSettings, SweepSettings, WorkerSettings
 from common.snapshots import Snapshots
 from common.wall_clock import utc_now
+
+if TYPE_CHECKING:
+    from common.settings.base import JobSettings
+    from common.settings.outlook import OutlookSettings
+    from common.settings.sweep import SweepSettings
+    from common.settings.worker import WorkerSettings
 
 
 def jobs(settings: JobSettings, *, acts_table: str | None = None) -> DynamoJobStore:

@@ -6,7 +6,7 @@ import os
 from functools import cache
 
 from common.services.payments import PaymentsServices
-from common.settings import PaymentsSettings
+from common.settings.payments import PaymentsSettings
 from common.wall_clock import utc_now
 from common.wiring import money_parts
 from common.wiring.ids import new_id

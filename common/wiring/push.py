@@ -11,7 +11,7 @@ from typing import TypeVar
 from common.aws.clients import PUSHES_AT_ONCE
 from common.aws.streams import changes
 from common.services.push import PushServices
-from common.settings import PushSettings
+from common.settings.push import PushSettings
 from common.wall_clock import utc_now
 from common.wiring import feed_parts, parts
 

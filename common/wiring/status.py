@@ -7,7 +7,7 @@ import time
 from functools import cache
 
 from common.services.status import StatusServices
-from common.settings import StatusSettings
+from common.settings.status import StatusSettings
 from common.wall_clock import utc_now
 from common.wiring import parts
 

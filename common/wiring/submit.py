@@ -7,7 +7,7 @@ import time
 from functools import cache
 
 from common.services.submit import SubmitServices
-from common.settings import SubmitSettings
+from common.settings.submit import SubmitSettings
 from common.wall_clock import utc_now
 from common.wiring import parts
 from common.wiring.ids import new_id

@@ -6,7 +6,7 @@ import os
 from functools import cache
 
 from common.services.sweep import SweepServices
-from common.settings import SweepSettings
+from common.settings.sweep import SweepSettings
 from common.vnpay_gateway import HttpGateway
 from common.wall_clock import utc_now
 from common.wiring import money_parts, parts

@@ -12,7 +12,7 @@ from common.aws import clients
 from common.aws.bedrock import BedrockModels
 from common.pacing import Pacer
 from common.services.worker import WorkerServices
-from common.settings import WorkerSettings
+from common.settings.worker import WorkerSettings
 from common.wall_clock import now_us, utc_now
 from common.wiring import parts
 from common.wiring.ids import new_id

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from common.api_money import PaymentRequest
 from common.errors import InvalidRequest, KeyReused, Rejected, TooManyOpenPayments
+from common.packages import Package
 from common.payments import PAY_MINUTES, Payment, txn_ref_for
-from common.settings import Package
 
 if TYPE_CHECKING:
     from common.ports import MerchantReader, PaymentOpener

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from common.settings import Package
+from common.packages import Package
 
 VND_PER_USD = 26_000
 """What `common/config.py` reckons its packages with."""

@@ -13,10 +13,10 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from common.aws.indexes import DUE_INDEX, EMAIL_INDEX, TIME_INDEX, USER_INDEX, WAITING_INDEX
 from common.aws.records import entry_from, to_item
 from common.credits import LedgerEntry
 from common.ports import ActLog, Granter, JobStore, LedgerReader, PaymentStore, UserStore
-from common.settings import DUE_INDEX, EMAIL_INDEX, TIME_INDEX, USER_INDEX, WAITING_INDEX
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

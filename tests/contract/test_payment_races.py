@@ -17,7 +17,7 @@ from common.payments import News, Payment, PaymentStatus
 from common.ports import PaymentKeeper
 from common.refunds import begin_refund
 from common.services.sweep import SweepServices
-from common.settings import SweepSettings
+from common.settings.sweep import SweepSettings
 from common.vnpay_codes import Outcome, RspCode
 from functions.payments.book_notification import book_notification
 from functions.sweep.heal_payments import heal_payments

@@ -26,7 +26,7 @@ from common.pages import Page
 from common.ports import ImageStore, JobQueue, JobWorker
 from common.routes import Route
 from common.services.worker import WorkerServices
-from common.settings import WorkerSettings
+from common.settings.worker import WorkerSettings
 from functions.worker import handler
 from functions.worker.handler import DeliveryFailed, handle
 from tests.contract.backends import (

@@ -11,7 +11,8 @@ import pytest
 
 from common.aws import clients
 from common.aws.records import from_item
-from common.settings import FeedSettings, PushSettings
+from common.settings.feed import FeedSettings
+from common.settings.push import PushSettings
 from functions.feed import handler as feed
 from functions.push import handler as push
 from tests.contract.backends import CONNECTIONS_TABLE, JOBS_TABLE, REGION, USERS_TABLE

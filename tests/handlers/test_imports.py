@@ -28,10 +28,19 @@ HEAVY = {
     "tenacity": "it is for writes that meet others",
 }
 """Modules that no function which people wait for loads, and why."""
+MONEY = (
+    "common.vnpay",
+    "common.vnpay_codes",
+    "common.payments",
+    "common.packages",
+    "common.api_money",
+    "common.settings.money",
+    "common.aws.ssm_merchant",
+)
 OTHERS = {
-    "submit": ("common.vnpay", "common.payments", "common.api_money", "common.aws.ssm_merchant"),
-    "status": ("common.vnpay", "common.payments", "common.api_money", "common.aws.ssm_merchant"),
-    "feed": ("common.vnpay", "common.payments", "common.api_money", "common.aws.ssm_merchant"),
+    "submit": MONEY,
+    "status": MONEY,
+    "feed": MONEY,
     "accounts": ("common.vnpay", "common.aws.s3_images", "common.aws.dynamo_jobs"),
     "payments": ("common.aws.s3_images", "common.aws.dynamo_jobs", "common.aws.sqs_queue"),
 }

@@ -17,9 +17,9 @@ from moto import mock_aws
 from common.aws import clients
 from common.models.spec import Size
 from common.pacing import Pacer
+from common.packages import PACKAGES
 from common.routes import ROUTES
 from common.services.worker import WorkerServices
-from common.settings import PACKAGES
 from common.sizing import TIMEOUTS
 from common.wiring import accounts as accounts_wiring
 from common.wiring import feed as feed_wiring

@@ -6,7 +6,8 @@ import pytest
 
 from common.config import Config
 from common.feed import SOCKET_SECONDS_MAX, TICKET_SECONDS
-from common.settings import FeedSettings, PushSettings
+from common.settings.feed import FeedSettings
+from common.settings.push import PushSettings
 from infra import feed
 from infra.feed import ACCESS_LOG_REASON, SOCKETS_REASON, STAGE, TICKET_REASON
 from tests.infra.template import FUNCTIONS, Template

@@ -9,19 +9,17 @@ import pytest
 from common.aws import clients
 from common.config import DEFAULT_PACKAGES
 from common.long_polling import WAIT_SECONDS_MAX
+from common.packages import Package
 from common.routes import Route
-from common.settings import (
-    AccountsSettings,
-    FeedSettings,
-    Package,
-    PaymentsSettings,
-    PushSettings,
-    Settings,
-    StatusSettings,
-    SubmitSettings,
-    SweepSettings,
-    WorkerSettings,
-)
+from common.settings.accounts import AccountsSettings
+from common.settings.base import Settings
+from common.settings.feed import FeedSettings
+from common.settings.payments import PaymentsSettings
+from common.settings.push import PushSettings
+from common.settings.status import StatusSettings
+from common.settings.submit import SubmitSettings
+from common.settings.sweep import SweepSettings
+from common.settings.worker import WorkerSettings
 from common.sizing import TIMEOUTS, worker_concurrency
 from common.vnpay_gateway import CONNECT_SECONDS, READ_SECONDS
 from functions.sweep.heal_payments import QUESTION_SECONDS_MAX

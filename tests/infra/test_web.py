@@ -10,13 +10,11 @@ import pytest
 from common.aws import clients
 from common.http import VIEWER_ADDRESS
 from common.page_headers import page_headers
-from common.settings import (
-    FeedSettings,
-    OutlookSettings,
-    PushSettings,
-    StatusSettings,
-    SubmitSettings,
-)
+from common.settings.feed import FeedSettings
+from common.settings.outlook import OutlookSettings
+from common.settings.push import PushSettings
+from common.settings.status import StatusSettings
+from common.settings.submit import SubmitSettings
 from infra.edge_headers import s3_images
 from tests.infra.conftest import ACCOUNT, CERTIFICATE, DOMAIN, page_of
 from tests.infra.template import Json, Template

@@ -25,7 +25,7 @@ from common.jobs import Image, JobStatus, image_key
 from common.models.spec import Size
 from common.retries import redelivery_seconds
 from common.routes import Route
-from common.settings import WorkerSettings
+from common.settings.worker import WorkerSettings
 from functions.worker.generate_image import (
     PUT_OFF_SECONDS,
     Again,

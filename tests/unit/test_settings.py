@@ -5,16 +5,14 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from common.settings import (
-    AccountsSettings,
-    ImageLinks,
-    PaymentsSettings,
-    Settings,
-    StatusSettings,
-    SubmitSettings,
-    SweepSettings,
-    WorkerSettings,
-)
+from common.settings.accounts import AccountsSettings
+from common.settings.base import Settings
+from common.settings.outlook import ImageLinks
+from common.settings.payments import PaymentsSettings
+from common.settings.status import StatusSettings
+from common.settings.submit import SubmitSettings
+from common.settings.sweep import SweepSettings
+from common.settings.worker import WorkerSettings
 
 ROUTES = [{"model": "stability.stable-image-core-v1:1", "region": "us-west-2"}]
 ENV = {
