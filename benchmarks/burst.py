@@ -26,7 +26,7 @@ from pathlib import Path
 import boto3
 import httpx
 
-from ops.client import Client, Job
+from ops.customer.client import Client, Job
 from sandbox import run
 from sandbox.clients import client_settings
 from sandbox.people import People, local_people, stranger

@@ -10,7 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
 from constructs import Construct
 
-from common.aws.indexes import USER_INDEX
+from common.indexes import USER_INDEX
 from common.settings.feed import FeedSettings
 from common.settings.push import PushSettings
 from infra.function import (

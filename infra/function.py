@@ -18,8 +18,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from common.aws.indexes import WAITING_INDEX
 from common.config import Config
+from common.indexes import WAITING_INDEX
 from common.routes import ROUTES
 from common.settings.base import Settings
 from infra.image_keys import ImageKeys

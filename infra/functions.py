@@ -7,7 +7,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
 from constructs import Construct
 
-from common.aws.indexes import DUE_INDEX, EMAIL_INDEX, TIME_INDEX, USER_INDEX
+from common.indexes import DUE_INDEX, EMAIL_INDEX, TIME_INDEX, USER_INDEX
 from common.long_polling import WAIT_SECONDS_MAX
 from common.packages import PACKAGES
 from common.settings.accounts import AccountsSettings

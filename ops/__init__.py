@@ -1,1 +1,1 @@
-"""The `imagify` command line: one module a command, `client` to speak to the API."""
+"""The `imagify` command line: `commands` read what was typed, and the other packages do it."""

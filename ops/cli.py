@@ -11,26 +11,26 @@ from typing import NoReturn
 
 from typer import Abort, Typer, TyperException
 
-from ops.audit import audit
-from ops.buy import buy
-from ops.capacity import capacity
-from ops.cost import cost
-from ops.deploy import bootstrap, deploy, diff
-from ops.destroy import destroy
-from ops.dlq import DLQ
-from ops.doctor import doctor
-from ops.down import down
-from ops.generate import generate
-from ops.grant import grant
-from ops.image_key import IMAGE_KEY
-from ops.logs import logs
-from ops.merchant import MERCHANT
-from ops.payments import PAYMENTS
-from ops.people import PEOPLE
-from ops.status import status
-from ops.token import token
-from ops.up import up
-from sandbox.errors import SandboxError
+from ops.commands.audit import audit
+from ops.commands.buy import buy
+from ops.commands.capacity import capacity
+from ops.commands.cost import cost
+from ops.commands.deploy import bootstrap, deploy, diff
+from ops.commands.destroy import destroy
+from ops.commands.dlq import DLQ
+from ops.commands.doctor import doctor
+from ops.commands.down import down
+from ops.commands.generate import generate
+from ops.commands.grant import grant
+from ops.commands.image_key import IMAGE_KEY
+from ops.commands.logs import logs
+from ops.commands.merchant import MERCHANT
+from ops.commands.payments import PAYMENTS
+from ops.commands.people import PEOPLE
+from ops.commands.status import status
+from ops.commands.token import token
+from ops.commands.up import up
+from sandbox.errors import CommandError
 
 _COMMANDS = (
     *(up, down, status, generate, buy, grant, audit, logs, token),
@@ -65,7 +65,7 @@ def main(argv: Sequence[str]) -> int:
         if os.environ.get("IMAGIFY_DEBUG"):
             raise
         _say(_explain(error))
-        return error.exit_code if isinstance(error, SandboxError) else 1
+        return error.exit_code if isinstance(error, CommandError) else 1
     return code
 
 
@@ -90,9 +90,9 @@ def _explain(error: Exception) -> str:
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415
 
     from common.errors import ImagifyError  # noqa: PLC0415
-    from ops.client import ApiError  # noqa: PLC0415
+    from ops.customer.client import ApiError  # noqa: PLC0415
 
-    if isinstance(error, (SandboxError, ApiError, ImagifyError, OSError)):
+    if isinstance(error, (CommandError, ApiError, ImagifyError, OSError)):
         return str(error)
     if isinstance(error, (httpx.HTTPError, BotoCoreError, ClientError)):
         return f"The service does not answer as it should: {error}"

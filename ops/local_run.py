@@ -7,11 +7,11 @@ import os
 import httpx
 from rich.markup import escape
 
-from ops.client import ApiError
-from ops.images import Wish, generate
-from ops.local_client import local_client
+from ops.customer.client import ApiError
+from ops.customer.images import Wish, generate
+from ops.customer.local_client import local_client
 from ops.terminal import ERR, OUT, Steps
-from sandbox.errors import SandboxError
+from sandbox.errors import CommandError
 from sandbox.places import Places
 from sandbox.run import Options, start, stop_parts, watch
 from sandbox.state import State
@@ -45,7 +45,7 @@ def _first_image(places: Places, state: State, prompt: str | None) -> None:
     places.images.mkdir(parents=True, exist_ok=True)
     try:
         generate(local_client(state), Wish(prompt=prompt, out=places.images))
-    except (ApiError, SandboxError, httpx.HTTPError) as error:
+    except (ApiError, CommandError, httpx.HTTPError) as error:
         ERR.print(f"[red]imagify:[/] {escape(str(error))}")
 
 

@@ -23,13 +23,13 @@ from common.config import Config
 from common.routes import ROUTES, Route
 from common.vnpay_gateway import HttpGateway
 from common.wall_clock import utc_now
-from ops.dead_letters import DeadLetters
-from ops.read_books import BooksReader
+from ops.money.read_books import BooksReader
 from ops.stack_state import find_stack
 from ops.stages import configured
-from ops.stalled_jobs import Desk
+from ops.stalled.dead_letters import DeadLetters
+from ops.stalled.stalled_jobs import Desk
 from sandbox.clients import client_settings
-from sandbox.errors import SandboxError
+from sandbox.errors import CommandError
 from sandbox.people import People
 from sandbox.places import Places
 from sandbox.run import find
@@ -54,7 +54,7 @@ def reachable_api_url(outputs: Outputs, endpoint: str | None) -> str:
     return emulated_api_url(endpoint, outputs) if endpoint else outputs.ApiUrl.rstrip("/")
 
 
-class StackError(SandboxError):
+class StackError(CommandError):
     """The stack cannot be reached."""
 
 
@@ -64,7 +64,7 @@ class Stack:
     def __init__(self, stage: str | None, profile: str | None) -> None:
         """Find the stage's stack, or without a stage the local run's.
 
-        Raises SandboxError when there is none, or nobody may look.
+        Raises CommandError when there is none, or nobody may look.
         """
         if stage is not None:
             # A model may have left Bedrock, and what was made with it is still to be looked after.

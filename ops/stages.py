@@ -14,13 +14,13 @@ from common.config import (
     parse,
     read_settings,
 )
-from sandbox.errors import SandboxError
+from sandbox.errors import CommandError
 
 
 def configured(stage: str | None, *, path: Path = CDK_JSON, forced: bool = False) -> Config:
     """The configuration of the stage, or of the usual one, checked.
 
-    `forced` lets retired models pass. Raises SandboxError with what to change.
+    `forced` lets retired models pass. Raises CommandError with what to change.
     """
     try:
         config = parse(read_settings(path), USUAL_STAGE if stage is None else stage)
@@ -30,5 +30,5 @@ def configured(stage: str | None, *, path: Path = CDK_JSON, forced: bool = False
             forced=forced or config.force_retired_models,
         )
     except ConfigError as error:
-        raise SandboxError(f"{path.name}: {error}") from error
+        raise CommandError(f"{path.name}: {error}") from error
     return config

@@ -19,7 +19,7 @@ from common.config import (
 from common.models.catalogue import find
 from common.routes import ROUTES, Route
 from sandbox.environment import HOME_REGION
-from sandbox.errors import SandboxError
+from sandbox.errors import CommandError
 
 _HOSTING = frozenset({"domain", "certificate_arn", "image_key_version"})
 """Settings of CloudFront's, which is not here."""
@@ -43,11 +43,11 @@ class Configuration:
 
 
 def read(path: Path = CDK_JSON) -> dict[str, object]:
-    """What holds for the usual stage; raises SandboxError when nobody can read it."""
+    """What holds for the usual stage; raises CommandError when nobody can read it."""
     try:
         return settings_of(read_settings(path), USUAL_STAGE)
     except ConfigError as error:
-        raise SandboxError(f"{path.name}: {error}") from error
+        raise CommandError(f"{path.name}: {error}") from error
 
 
 def for_local_run(
@@ -56,7 +56,7 @@ def for_local_run(
     """The operator's settings, but for where the emulator and the page are.
 
     A `rate` that is given, in starts a second, is every route's, and then so is the simulated
-    latency. Raises SandboxError for settings that make no sense.
+    latency. Raises CommandError for settings that make no sense.
     """
     changed: dict[str, object] = {"home_region": HOME_REGION, "page_url": page_url}
     try:
@@ -73,7 +73,7 @@ def for_local_run(
         local = {**here, **changed}
         config = parse(local)
     except ConfigError as error:
-        raise SandboxError(f"cdk.json: {error}") from error
+        raise CommandError(f"cdk.json: {error}") from error
     return Configuration(settings=local, routes=config.routes, workers=config.workers)
 
 

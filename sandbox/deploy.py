@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from sandbox.clients import client_settings
 from sandbox.environment import HOME_REGION, for_aws
-from sandbox.errors import SandboxError
+from sandbox.errors import CommandError
 from sandbox.places import REPOSITORY, SYNTHESIZED, Places
 from sandbox.processes import signals_held, start, stop, wait_ended
 from sandbox.state import Outputs
@@ -54,7 +54,7 @@ def synth_key(context: Mapping[str, str]) -> str:
 def synthesize(
     places: Places, env: Mapping[str, str], *, endpoint: str, context: Mapping[str, str]
 ) -> Path:
-    """Run the app; answer where its cloud assembly is. Raises SandboxError."""
+    """Run the app; answer where its cloud assembly is. Raises CommandError."""
     SYNTHESIZED.mkdir(parents=True, exist_ok=True)
     assembly = SYNTHESIZED / synth_key(context)
     fresh = Path(tempfile.mkdtemp(prefix="new-", dir=SYNTHESIZED))
@@ -78,7 +78,7 @@ def synthesize(
 
 
 def deploy(places: Places, env: Mapping[str, str], *, endpoint: str, assembly: Path) -> Outputs:
-    """Deploy the assembly's stack to the emulator; raises SandboxError."""
+    """Deploy the assembly's stack to the emulator; raises CommandError."""
     make_assets_bucket(endpoint)
     answers = places.home / "outputs.json"
     answers.unlink(missing_ok=True)
@@ -101,7 +101,7 @@ def deploy(places: Places, env: Mapping[str, str], *, endpoint: str, assembly: P
         )
     except ValidationError as error:
         missing = ", ".join(str(item["loc"][0]) for item in error.errors())
-        raise SandboxError(f"The deployed stack has no output named {missing}.") from error
+        raise CommandError(f"The deployed stack has no output named {missing}.") from error
 
 
 def _run_cdk(

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import httpx
 
 from sandbox.environment import ACCOUNT, HOME_REGION, SECRET, clean
-from sandbox.errors import SandboxError
+from sandbox.errors import CommandError
 from sandbox.places import REPOSITORY, Places
 from sandbox.ports import HOST
 from sandbox.processes import Child, start, wait_healthy
@@ -151,7 +151,7 @@ def wait_ready(simulator: Child, gateway: Child, emulator: Child, *, port: int) 
 
 
 def set_rates(simulator_url: str, rates: Mapping[str, float]) -> None:
-    """Give each route (`model@region`) its quota, where they differ; raises SandboxError."""
+    """Give each route (`model@region`) its quota, where they differ; raises CommandError."""
     if len(set(rates.values())) == 1:
         return
     quotas = {name: max(rate, RATE_MIN) for name, rate in rates.items()}
@@ -161,4 +161,4 @@ def set_rates(simulator_url: str, rates: Mapping[str, float]) -> None:
         )
         answer.raise_for_status()
     except httpx.HTTPError as error:
-        raise SandboxError(f"The model simulator does not take the rates: {error}") from error
+        raise CommandError(f"The model simulator does not take the rates: {error}") from error

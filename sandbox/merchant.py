@@ -13,7 +13,7 @@ import boto3
 import httpx
 
 from sandbox.clients import client_settings
-from sandbox.errors import SandboxError
+from sandbox.errors import CommandError
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
@@ -44,7 +44,7 @@ def store_account(
 
 
 def register_ipn(gateway_url: str, api_url: str) -> None:
-    """Tell VNPAY where to call, which a merchant does by mail; raises SandboxError."""
+    """Tell VNPAY where to call, which a merchant does by mail; raises CommandError."""
     try:
         answer = httpx.post(
             f"{gateway_url}/_control/settings",
@@ -53,4 +53,4 @@ def register_ipn(gateway_url: str, api_url: str) -> None:
         )
         answer.raise_for_status()
     except httpx.HTTPError as error:
-        raise SandboxError(f"The VNPAY simulator does not take the IPN's URL: {error}") from error
+        raise CommandError(f"The VNPAY simulator does not take the IPN's URL: {error}") from error

@@ -15,7 +15,7 @@ import boto3
 from botocore.exceptions import ClientError
 
 from sandbox.clients import client_settings
-from sandbox.errors import SandboxError
+from sandbox.errors import CommandError
 from sandbox.state import Outputs
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class People:
     def create(self, person: Person) -> None:
         """Make the person, whose address counts as verified; nothing is mailed.
 
-        What was cut short is finished by doing it again. Raises SandboxError for somebody who is
+        What was cut short is finished by doing it again. Raises CommandError for somebody who is
         there already, and for a password that the pool does not take.
         """
         pool = self._outputs.UserPoolId
@@ -73,26 +73,26 @@ class People:
             )
         except self._cognito.exceptions.UsernameExistsException:
             if self._status(person.email) != UNFINISHED:
-                raise SandboxError(f"There is somebody with the address {person.email}.") from None
+                raise CommandError(f"There is somebody with the address {person.email}.") from None
         except self._cognito.exceptions.InvalidPasswordException as error:
-            raise SandboxError(_said(error)) from None
+            raise CommandError(_said(error)) from None
         self._cognito.admin_set_user_password(
             UserPoolId=pool, Username=person.email, Password=person.password, Permanent=True
         )
 
     def sub(self, email: str) -> str:
-        """What the pool calls the person. Raises SandboxError for somebody unknown to it."""
+        """What the pool calls the person. Raises CommandError for somebody unknown to it."""
         try:
             found = self._cognito.admin_get_user(
                 UserPoolId=self._outputs.UserPoolId, Username=email
             )
         except self._cognito.exceptions.UserNotFoundException:
-            raise SandboxError(f"Nobody has the address {email}.") from None
+            raise CommandError(f"Nobody has the address {email}.") from None
         named = {each["Name"]: each.get("Value", "") for each in found["UserAttributes"]}
         return named["sub"]
 
     def sign_in(self, person: Person) -> str:
-        """The person's ID token, good for the API. Raises SandboxError when there is none."""
+        """The person's ID token, good for the API. Raises CommandError when there is none."""
         try:
             answer = self._cognito.initiate_auth(
                 ClientId=self._outputs.UserPoolClientId,
@@ -100,11 +100,11 @@ class People:
                 AuthParameters={"USERNAME": person.email, "PASSWORD": person.password},
             )
         except self._cognito.exceptions.NotAuthorizedException as error:
-            raise SandboxError(f"{person.email} could not sign in: {_said(error)}") from None
+            raise CommandError(f"{person.email} could not sign in: {_said(error)}") from None
         token = answer.get("AuthenticationResult", {}).get("IdToken")
         if token is None:
             asked = answer.get("ChallengeName", "nothing")
-            raise SandboxError(
+            raise CommandError(
                 f"{person.email} could not sign in: the pool gives no token and asks for {asked}."
             )
         return token

@@ -18,7 +18,7 @@ from pathlib import Path
 import httpx
 from pydantic import BaseModel, ConfigDict
 
-from sandbox.errors import SandboxError
+from sandbox.errors import CommandError
 
 STOP_SECONDS = 5.0
 """How long a program may take to stop by itself."""
@@ -67,31 +67,31 @@ def myself(name: str) -> Child:
 
 
 def wait_healthy(child: Child, url: str, *, seconds: float) -> None:
-    """Return once `url` answers 200; raises SandboxError when the program ends or takes longer."""
+    """Return once `url` answers 200; raises CommandError when the program ends or takes longer."""
     deadline = time.monotonic() + seconds
     with httpx.Client(timeout=2.0, trust_env=False) as http:
         while time.monotonic() < deadline:
             if not alive(child):
-                raise SandboxError(f"{child.name} stopped while starting{_last_words(child.log)}")
+                raise CommandError(f"{child.name} stopped while starting{_last_words(child.log)}")
             with suppress(httpx.TransportError):
                 if http.get(url).status_code == httpx.codes.OK:
                     return
             time.sleep(_LOOK_SECONDS)
-    raise SandboxError(f"{child.name} was not ready after {seconds:.0f} s; see {child.log}.")
+    raise CommandError(f"{child.name} was not ready after {seconds:.0f} s; see {child.log}.")
 
 
 def wait_ended(child: Child, *, seconds: float) -> None:
-    """Wait for a program to end well; raises SandboxError when it fails or takes longer."""
+    """Wait for a program to end well; raises CommandError when it fails or takes longer."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         exit_code = _STARTED[child.pid].poll()
         if exit_code is not None:
             if exit_code != 0:
-                raise SandboxError(f"{child.name} failed{_last_words(child.log)}")
+                raise CommandError(f"{child.name} failed{_last_words(child.log)}")
             return
         time.sleep(_LOOK_SECONDS)
     stop([child])
-    raise SandboxError(f"{child.name} was not done after {seconds:.0f} s; see {child.log}.")
+    raise CommandError(f"{child.name} was not done after {seconds:.0f} s; see {child.log}.")
 
 
 def alive(child: Child) -> bool:

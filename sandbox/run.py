@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from sandbox import configuration, deploy, emulator, merchant
 from sandbox.configuration import Configuration
-from sandbox.errors import AlreadyRunning, NotRunning, SandboxError
+from sandbox.errors import AlreadyRunning, CommandError, NotRunning
 from sandbox.people import LOCAL_PERSON, Person, local_people, new_password
 from sandbox.places import Places
 from sandbox.ports import HOST, PORTS, require_free
@@ -51,7 +51,7 @@ def start(
 ) -> State:
     """Start everything; what was started is stopped again if anything fails.
 
-    Raises AlreadyRunning, PortTaken, or SandboxError for a part that does not come up.
+    Raises AlreadyRunning, PortTaken, or CommandError for a part that does not come up.
     """
     with _only_one(places):
         _clear_leftovers(places, tell)
@@ -172,11 +172,11 @@ def _start_servers(
 
 
 def watch(state: State) -> NoReturn:
-    """Return never; raises SandboxError when a part stops by itself."""
+    """Return never; raises CommandError when a part stops by itself."""
     while True:
         for child in state.children:
             if not alive(child):
-                raise SandboxError(
+                raise CommandError(
                     f"{child.name} has stopped by itself; see {child.log}. The run is over."
                 )
         time.sleep(_WATCH_SECONDS)
@@ -203,7 +203,7 @@ def stop_all(places: Places) -> int:
         return 0
     running = sum(map(alive, state.children))
     if _owned_elsewhere(state) and not ask_to_stop(state.owner, seconds=OWNER_STOP_SECONDS):
-        raise SandboxError(f"imagify up (process {state.owner.pid}) does not stop; kill it.")
+        raise CommandError(f"imagify up (process {state.owner.pid}) does not stop; kill it.")
     return max(running, stop_parts(places))
 
 

@@ -13,10 +13,10 @@ from common import jobs as lifecycle
 from common.errors import ServiceFailed
 from common.jobs import Job, JobError
 from common.ports import Clock
-from ops import dead_letters
-from ops.dead_letters import Letter, Reading, oldest_first
-from ops.decisions import Order
-from ops.stalled_jobs import Desk, Found, look
+from ops.stalled import dead_letters
+from ops.stalled.dead_letters import Letter, Reading, oldest_first
+from ops.stalled.decisions import Order
+from ops.stalled.stalled_jobs import Desk, Found, look
 from tests.fakes import CountedIds, MemoryActs
 from tests.fakes_model import FakeModel
 from tests.fate import Fate, mortal

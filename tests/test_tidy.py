@@ -15,11 +15,27 @@ ROOT = Path(__file__).parent.parent
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 400
 
+OPS = tuple(
+    f"ops.{name}"
+    for name in (
+        "checkup",
+        "costs",
+        "customer",
+        "deployment",
+        "money",
+        "stalled",
+        "watching",
+        "stack",
+    )
+)
+"""What commands do; the commands only read what was typed."""
+
 FORBIDDEN: dict[str, tuple[str, ...]] = {
     "common": ("functions", "infra", "ops", "sandbox", "benchmarks", "tests"),
     "functions": ("infra", "ops", "sandbox", "benchmarks", "tests"),
     "infra": ("functions", "ops", "sandbox", "benchmarks", "tests", "common.wiring", "common.aws"),
     "ops": ("functions", "infra", "benchmarks", "tests", "common.wiring"),
+    **dict.fromkeys(OPS, ("ops.cli", "ops.commands")),
     "sandbox": ("functions", "infra", "ops", "benchmarks", "tests", "common.wiring"),
 }
 """What a package may not import: imports point down only."""

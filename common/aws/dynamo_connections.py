@@ -10,9 +10,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from common.aws.errors import ConditionFailed, service_errors
-from common.aws.indexes import USER_INDEX
 from common.aws.records import from_item, time_text, to_item
 from common.feed import Socket, Ticket
+from common.indexes import USER_INDEX
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from common.acts import Act
 from common.aws.dynamo_acts import act_put
 from common.aws.errors import service_errors
-from common.aws.indexes import DUE_INDEX, USER_INDEX, WAITING_INDEX
 from common.aws.records import (
     balance_from,
     from_item,
@@ -23,6 +22,7 @@ from common.aws.records import (
 from common.aws.transactions import Refused, balance_update, entry_put, put_alone, transact
 from common.credits import LedgerEntry, apply
 from common.errors import NotFound, StaleWrite
+from common.indexes import DUE_INDEX, USER_INDEX, WAITING_INDEX
 from common.jobs import TERMINAL, Job, JobStatus, Waiting
 from common.pages import Page
 

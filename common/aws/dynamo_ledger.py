@@ -7,11 +7,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from common.aws.errors import service_errors
-from common.aws.indexes import TIME_INDEX
 from common.aws.records import balance_from, entry_from, position, to_item
 from common.aws.transactions import Refused, balance_update, entry_put, transact
 from common.credits import LedgerEntry, apply, same_move
 from common.errors import NotFound, StaleWrite
+from common.indexes import TIME_INDEX
 from common.pages import Page
 
 if TYPE_CHECKING:

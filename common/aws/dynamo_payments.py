@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from common.aws.errors import service_errors
-from common.aws.indexes import DUE_INDEX, USER_INDEX
 from common.aws.payment_records import DUE, payment_from, payment_item
 from common.aws.records import balance_from, from_item, position, time_text, to_item
 from common.aws.transactions import Refused, balance_update, entry_put, put_alone, transact
 from common.credits import LedgerEntry, apply
 from common.errors import StaleWrite
+from common.indexes import DUE_INDEX, USER_INDEX
 from common.pages import Page
 from common.payments import Payment
 

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from common.aws.errors import service_errors
-from common.aws.indexes import EMAIL_INDEX
 from common.aws.records import from_item, to_item, user_from, user_item
 from common.aws.transactions import Refused, entry_put, transact
 from common.credits import LedgerEntry
 from common.errors import StaleWrite
+from common.indexes import EMAIL_INDEX
 from common.users import User
 
 if TYPE_CHECKING:

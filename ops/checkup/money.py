@@ -15,7 +15,7 @@ from common.errors import ImagifyError
 from common.vnpay import Merchant
 from ops.checkup.asking import denied
 from ops.checkup.finding import Finding, fail, ok, unknown, warn
-from ops.merchant_account import VNPAYS_SANDBOX
+from ops.money.merchant_account import VNPAYS_SANDBOX
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from common.config import Config, ConfigError, check_routes
 from common.routes import ROUTES
 from ops.checkup.finding import DEPLOY, Finding, fail, ok, skip, warn
-from ops.prerequisites import (
+from ops.deployment.prerequisites import (
     BOOTSTRAP_VERSION_MIN,
     bootstrap_version,
     bootstrap_wrong,

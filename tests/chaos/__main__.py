@@ -23,7 +23,7 @@ from pathlib import Path
 
 from ops.terminal import ERR, OUT
 from sandbox import run
-from sandbox.errors import SandboxError
+from sandbox.errors import CommandError
 from sandbox.places import Places
 from sandbox.ports import free_ports
 from tests.chaos.cast import cast
@@ -75,7 +75,7 @@ def main(argv: Sequence[str]) -> int:
         plan = make_plan(seed=seed, jobs=asked.jobs, seconds=asked.seconds)
         figures = chaos(places, plan, patience=PATIENCE, say=_say)
         kept = not figures.broken
-    except SandboxError as error:
+    except CommandError as error:
         _say(str(error))
         return error.exit_code
     except KeyboardInterrupt:

@@ -10,7 +10,7 @@ import httpx
 from common.aws.dynamo_ledger import DynamoLedger
 from common.aws.dynamo_users import DynamoUserStore
 from common.wall_clock import utc_now
-from ops.money import find_user, give
+from ops.money.acts import find_user, give
 from sandbox.clients import client_settings
 from sandbox.people import local_people, stranger
 from sandbox.state import State

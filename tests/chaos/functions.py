@@ -18,7 +18,7 @@ from typing import Any
 import boto3
 
 from sandbox.clients import client_settings
-from sandbox.errors import SandboxError
+from sandbox.errors import CommandError
 from sandbox.processes import alive
 from sandbox.state import State
 from tests.chaos.course import Course
@@ -58,7 +58,7 @@ class Functions:
 
     def __init__(self, state: State) -> None:
         if not supported():
-            raise SandboxError("Functions' processes are only found on Linux, in /proc.")
+            raise CommandError("Functions' processes are only found on Linux, in /proc.")
         (self._emulator,) = [child for child in state.children if "emulator" in child.name]
         self._names = {
             each["FunctionName"].encode(): short_name(each["Handler"]) for each in deployed(state)

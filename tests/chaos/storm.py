@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from sandbox.errors import SandboxError
+from sandbox.errors import CommandError
 from sandbox.processes import alive
 from tests.chaos.cast import Cast
 from tests.chaos.customers import Customer
@@ -116,7 +116,7 @@ class Storm:
         """Look how the service does, and say so now and then; raises if a part has stopped."""
         for child in self._cast.state.children:
             if not alive(child):
-                raise SandboxError(f"{child.name} has stopped by itself; see {child.log}.")
+                raise CommandError(f"{child.name} has stopped by itself; see {child.log}.")
         found = condition(self._cast.places)
         if found and self._cast.course.seconds - self._told_at > PROGRESS_SECONDS:
             self._told_at = self._cast.course.seconds

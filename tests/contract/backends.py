@@ -13,9 +13,9 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from common.aws.indexes import DUE_INDEX, EMAIL_INDEX, TIME_INDEX, USER_INDEX, WAITING_INDEX
 from common.aws.records import entry_from, to_item
 from common.credits import LedgerEntry
+from common.indexes import DUE_INDEX, EMAIL_INDEX, TIME_INDEX, USER_INDEX, WAITING_INDEX
 from common.ports import ActLog, Granter, JobStore, LedgerReader, PaymentStore, UserStore
 
 if TYPE_CHECKING:

@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 from common.aws.cloudfront_links import CloudFrontLinks
 from common.errors import ServiceFailed
 from common.settings.outlook import ImageLinks
-from ops.key_pair import new_private_key, public_key_of
+from ops.deployment.key_pair import new_private_key, public_key_of
 from tests.contract.backends import REGION, at_once
 from tests.fakes import ManualClock
 

@@ -13,8 +13,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from common.errors import ServiceFailed
-from ops import dead_letters
-from ops.dead_letters import DeadLetters, Letter, LetterBox
+from ops.stalled import dead_letters
+from ops.stalled.dead_letters import DeadLetters, Letter, LetterBox
 from tests.contract.backends import MOTO, Aws
 from tests.fakes import ManualClock
 from tests.fakes_dead_letters import MemoryDeadLetters

@@ -13,8 +13,8 @@ from common.credits import settle
 from common.jobs import Image, image_key, succeed
 from common.payments import News, Payment, hear
 from common.vnpay_codes import Outcome
-from ops.books import Discrepancy
-from ops.read_books import KEYS_MAX, BooksReader
+from ops.money.books import Discrepancy
+from ops.money.read_books import KEYS_MAX, BooksReader
 from sandbox.state import Outputs
 from tests.contract.backends import (
     BUCKET,

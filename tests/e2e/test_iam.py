@@ -13,7 +13,7 @@ import httpx
 import pytest
 from botocore.exceptions import ClientError
 
-from common.aws.indexes import EMAIL_INDEX, USER_INDEX
+from common.indexes import EMAIL_INDEX, USER_INDEX
 from sandbox.clients import client_settings
 from sandbox.environment import ACCOUNT
 from tests.product import Sandbox, SignedIn

@@ -9,7 +9,7 @@ import pytest
 from common.aws import clients
 from functions.status import handler as status
 from functions.worker import handler as worker
-from ops.key_pair import new_private_key
+from ops.deployment.key_pair import new_private_key
 from tests.contract.backends import REGION
 from tests.handlers.calls import Context, event
 from tests.handlers.wired import call, forget

@@ -11,7 +11,7 @@ import pytest
 from common.credits import LedgerEntry, grant
 from common.errors import ServiceFailed
 from common.pages import Page
-from ops.money import give
+from ops.money.acts import give
 from tests.fakes_money import MemoryLedger
 from tests.handlers.calls import Api, event
 from tests.vnpay_by_hand import ipn

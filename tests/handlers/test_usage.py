@@ -18,7 +18,7 @@ import boto3
 import pytest
 
 from common.aws import clients
-from common.aws.indexes import WAITING_INDEX
+from common.indexes import WAITING_INDEX
 from common.wiring import payments as payments_wiring
 from common.wiring import push as push_wiring
 from common.wiring import status as status_wiring

@@ -7,7 +7,7 @@ from ops.checkup.bucket import tls
 from ops.checkup.deployment import Resource, Stack
 from ops.checkup.finding import Verdict
 from ops.checkup.permissions import INDEXES
-from ops.prerequisites import BOOTSTRAP_PARAMETER, BOOTSTRAP_VERSION_MIN
+from ops.deployment.prerequisites import BOOTSTRAP_PARAMETER, BOOTSTRAP_VERSION_MIN
 from sandbox.state import Outputs
 from tests.infra.template import FUNCTIONS, Template
 

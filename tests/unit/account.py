@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from common.config import parse
-from ops import target
-from ops.target import Target
+from ops.deployment import target
+from ops.deployment.target import Target
 from tests.unit.stubbed import Scripted
 from tests.unit.test_sandbox_run import OUTPUTS
 

@@ -81,8 +81,9 @@ def called() -> set[str]:
         for name in session.get_service_model(service).operation_names
     }
     found = set()
-    shared = [REPOSITORY / "ops" / name for name in ("prerequisites.py", "stack_state.py")]
-    for path in (*(REPOSITORY / "ops" / "checkup").glob("*.py"), *shared):
+    ops = REPOSITORY / "ops"
+    shared = (ops / "deployment" / "prerequisites.py", ops / "stack_state.py")
+    for path in (*(ops / "checkup").glob("*.py"), *shared):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
                 case ast.Call(

@@ -15,8 +15,8 @@ from common.users import User
 from common.vnpay import ApiAnswer
 from common.vnpay_codes import Outcome
 from functions.status.cancel_job import cancel_job
-from ops.books import Books, Discrepancy, audit
-from ops.money import give, refund_payment
+from ops.money.acts import give, refund_payment
+from ops.money.books import Books, Discrepancy, audit
 from tests.fakes_model import REFUSAL, FakeModel
 from tests.fakes_money import api_answer
 from tests.world import World

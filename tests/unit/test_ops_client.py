@@ -6,7 +6,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from ops.client import ApiError, Client, retry_after
+from ops.customer.client import ApiError, Client, retry_after
 
 JOB = {"job_id": "job_1", "status": "queued", "terminal": False, "something_new": 1}
 

@@ -11,10 +11,10 @@ import pytest
 
 from common.errors import NotFound
 from ops import cli
-from ops.client import ApiError
-from ops.follow import Task
-from ops.images import Wish, _failures, _save
-from sandbox.errors import SandboxError
+from ops.customer.client import ApiError
+from ops.customer.follow import Task
+from ops.customer.images import Wish, _failures, _save
+from sandbox.errors import CommandError
 from sandbox.places import REPOSITORY
 from sandbox.run import Options
 
@@ -150,14 +150,14 @@ def test_every_option_reaches_the_wish(
 ) -> None:
     wishes: list[Wish] = []
     monkeypatch.setattr("ops.stack.Stack", lambda stage, profile: (stage, profile))
-    monkeypatch.setattr("ops.sign_in.client_as", lambda stack, email: (stack, email))
+    monkeypatch.setattr("ops.customer.sign_in.client_as", lambda stack, email: (stack, email))
 
     def generate(client: tuple[Any, str | None], wish: Wish) -> int:
         assert client == (("dev", "P"), "ann@example.com")
         wishes.append(wish)
         return 0
 
-    monkeypatch.setattr("ops.images.generate", generate)
+    monkeypatch.setattr("ops.customer.images.generate", generate)
     who = ["--as", "ann@example.com", "--stage", "dev", "--profile", "P"]
     options = "--out x.png --count=2 --model m --aspect-ratio 16:9 --seed 7 --negative-prompt fog"
 
@@ -209,7 +209,7 @@ def test_every_option_of_up_reaches_the_run(monkeypatch: pytest.MonkeyPatch) -> 
     [
         (ApiError("No. (code)", status=400, code="code"), "imagify: No. (code)"),
         (OSError(28, "No space left on device"), "imagify: [Errno 28] No space left on device"),
-        (SandboxError("Broken."), "imagify: Broken."),
+        (CommandError("Broken."), "imagify: Broken."),
         (NotFound("There is none."), "imagify: There is none."),
         (
             ValueError("odd"),

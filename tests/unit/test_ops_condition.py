@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from common.lines import US, Line
-from ops.condition import RouteCondition, route_condition
+from ops.watching.condition import RouteCondition, route_condition
 from tests.fakes import START
 from tests.world import CORE
 

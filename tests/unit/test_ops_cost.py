@@ -9,7 +9,7 @@ import pytest
 from common.config import parse
 from common.models.catalogue import DEFAULT_MODEL
 from ops import cli
-from sandbox.errors import SandboxError
+from sandbox.errors import CommandError
 
 TOTALS = {
     "fixed_usd",
@@ -123,7 +123,7 @@ def test_cost_refuses_what_makes_no_sense(
 
 @pytest.mark.parametrize("command", ["cost", "capacity"])
 def test_a_stage_that_is_none_is_told(command: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main([command, "--stage", "nobody"]) == SandboxError.exit_code
+    assert cli.main([command, "--stage", "nobody"]) == CommandError.exit_code
     assert "There is no stage nobody; configured are: dev, prod." in capsys.readouterr().err
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from common.config import parse
-from ops import cdk
-from ops.rollout import roll_out
+from ops.deployment import cdk
+from ops.deployment.rollout import roll_out
 from ops.stages import configured
-from sandbox.errors import SandboxError
+from sandbox.errors import CommandError
 from sandbox.places import REPOSITORY, VENV_BIN
 from tests.unit.account import Account, a_stack
 from tests.unit.stubbed import REGION
@@ -27,9 +27,9 @@ def test_a_wrong_stage_or_route_is_one_sentence(tmp_path: Path) -> None:
     route = {"model": "amazon.nova-canvas-v1:0", "region": "us-east-1"}
     stages = {"dev": {"routes": [route]}}
     path.write_text(json.dumps({"context": {"imagify": {"stages": stages}}}))
-    with pytest.raises(SandboxError, match=r"^cdk.json: There is no stage prod; configured are: d"):
+    with pytest.raises(CommandError, match=r"^cdk.json: There is no stage prod; configured are: d"):
         configured("prod", path=path)
-    with pytest.raises(SandboxError, match=r"^cdk.json: The model amazon.nova-canvas-v1:0 left"):
+    with pytest.raises(CommandError, match=r"^cdk.json: The model amazon.nova-canvas-v1:0 left"):
         configured("dev", path=path)
     assert configured("dev", path=path, forced=True).routes[0].model == route["model"]
 
@@ -37,7 +37,7 @@ def test_a_wrong_stage_or_route_is_one_sentence(tmp_path: Path) -> None:
 def test_an_account_without_bootstrap_is_told_what_to_do(account: Account) -> None:
     account.aws.fails("ssm", "get_parameter", "ParameterNotFound")
     said = r"aws://111122223333/ap-southeast-1 is not bootstrapped .* make bootstrap STAGE=dev"
-    with account.aws.playing(), pytest.raises(SandboxError, match=said):
+    with account.aws.playing(), pytest.raises(CommandError, match=said):
         roll_out(account.target(), approved=True)
     assert account.ran == []
 
@@ -47,7 +47,7 @@ def test_an_older_bootstrap_than_the_template_takes_is_refused_before_the_cdk_do
 ) -> None:
     account.aws.answers("ssm", "get_parameter", {"Parameter": {"Value": "5"}})
     said = r"is bootstrapped by version 5, needed is 6. .* make bootstrap STAGE=dev PROFILE=ops$"
-    with account.aws.playing(), pytest.raises(SandboxError, match=said):
+    with account.aws.playing(), pytest.raises(CommandError, match=said):
         roll_out(account.target(profile="ops"), approved=True)
     assert account.ran == []
 
@@ -64,7 +64,7 @@ def test_what_was_changed_by_hand_is_taken_back_of_stacks_that_are_there(account
     account.bootstrapped()
     account.stacks(a_stack(), None)
     said = "Not deployed yet: Imagify-dev-web. Deploy first without --revert-drift"
-    with account.aws.playing(), pytest.raises(SandboxError, match=said):
+    with account.aws.playing(), pytest.raises(CommandError, match=said):
         roll_out(account.target(), approved=True, revert_drift=True)
     assert len(account.ran) == 1
 
@@ -82,7 +82,7 @@ def test_a_domain_without_its_keys_is_told_what_makes_them(account: Account) -> 
     account.bootstrapped()
     account.aws.answers("ssm", "get_parameters", {"InvalidParameters": [missing]})
     said = "is missing: bin/imagify image-key new --stage dev --version 1 --profile ops$"
-    with account.aws.playing(), pytest.raises(SandboxError, match=said):
+    with account.aws.playing(), pytest.raises(CommandError, match=said):
         roll_out(account.target(profile="ops", **hosted, image_key_version=2), approved=True)
     assert account.ran == []
 
@@ -134,7 +134,7 @@ def test_at_a_terminal_the_cdk_asks_and_elsewhere_somebody_must_have_approved(
     account: Account, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
-    with pytest.raises(SandboxError, match="say --yes"):
+    with pytest.raises(CommandError, match="say --yes"):
         roll_out(account.target(), approved=False)
     assert account.ran == []
 
@@ -163,7 +163,7 @@ def test_a_first_deploy_that_nobody_approved_can_be_begun_again(
 def test_a_stack_that_is_being_changed_is_left_alone(account: Account) -> None:
     account.bootstrapped()
     account.stacks(a_stack(StackStatus="UPDATE_IN_PROGRESS"), None)
-    with account.aws.playing(), pytest.raises(SandboxError, match="UPDATE_IN_PROGRESS"):
+    with account.aws.playing(), pytest.raises(CommandError, match="UPDATE_IN_PROGRESS"):
         roll_out(account.target(), approved=True)
     assert account.ran == []
 
@@ -175,7 +175,7 @@ def test_a_stack_that_cannot_be_looked_at_is_not_taken_for_missing(
     account: Account, answer: tuple[str, str]
 ) -> None:
     account.aws.fails("cloudformation", "describe_stacks", *answer)
-    with account.aws.playing(), pytest.raises(SandboxError, match="cannot be looked at"):
+    with account.aws.playing(), pytest.raises(CommandError, match="cannot be looked at"):
         account.target().stacks()
 
 
@@ -193,7 +193,7 @@ def test_the_cdk_runs_with_our_own_programs_first_and_its_failure_is_ours(
     assert arguments == "--no-notices diff --all"
     assert folder == str(REPOSITORY)
     monkeypatch.setenv("STATUS", "1")
-    with pytest.raises(SandboxError, match="cdk diff was not carried out"):
+    with pytest.raises(CommandError, match="cdk diff was not carried out"):
         cdk.run_cdk(["diff"])
 
 

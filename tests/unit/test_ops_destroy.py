@@ -9,10 +9,10 @@ import pytest
 from botocore.exceptions import ClientError
 
 from common.config import Config
-from ops import target
-from ops.demolition import Demolition, empty
-from ops.destroy import destroy
-from sandbox.errors import SandboxError
+from ops.commands.destroy import destroy
+from ops.deployment import target
+from ops.deployment.demolition import Demolition, empty
+from sandbox.errors import CommandError
 from tests.unit.account import Account, a_stack
 
 DESTROYED = [
@@ -28,7 +28,7 @@ def account(monkeypatch: pytest.MonkeyPatch) -> Account:
 
 def test_there_must_be_something_to_destroy(account: Account) -> None:
     account.stacks(None, None)
-    with account.aws.playing(), pytest.raises(SandboxError, match="There is no Imagify-dev in"):
+    with account.aws.playing(), pytest.raises(CommandError, match="There is no Imagify-dev in"):
         Demolition(account.target())
 
 
@@ -45,7 +45,7 @@ def test_what_is_kept_is_not_destroyed(
     account.stacks(stack, None)
     with account.aws.playing():
         house = Demolition(account.target(stage))
-        with pytest.raises(SandboxError, match=f"{why}.*Nothing was deleted"):
+        with pytest.raises(CommandError, match=f"{why}.*Nothing was deleted"):
             house.require_allowed()
     assert account.ran == []
 
@@ -67,9 +67,9 @@ def test_only_the_stacks_name_confirms(
     with account.aws.playing():
         house = Demolition(account.target())
     monkeypatch.setattr("sys.stdin", io.StringIO(typed))
-    with pytest.raises(SandboxError, match="Nothing was deleted"):
+    with pytest.raises(CommandError, match="Nothing was deleted"):
         house.require_confirmed(None)
-    with pytest.raises(SandboxError, match="Nothing was deleted"):
+    with pytest.raises(CommandError, match="Nothing was deleted"):
         house.require_confirmed("Imagify")
     monkeypatch.setattr("sys.stdin", io.StringIO("Imagify-dev\n"))
     house.require_confirmed(None)
@@ -182,7 +182,7 @@ def test_what_is_left_of_a_stage_is_told(account: Account) -> None:
     account.stacks(a_stack(), None)
     account.lists()
     account.stacks(a_stack(StackStatus="DELETE_FAILED"), None)
-    with account.aws.playing(), pytest.raises(SandboxError, match="Still there: Imagify-dev"):
+    with account.aws.playing(), pytest.raises(CommandError, match="Still there: Imagify-dev"):
         Demolition(account.target()).destroy()
 
 
@@ -190,7 +190,7 @@ def test_a_bucket_that_keeps_an_object_stops_it(account: Account) -> None:
     found = {"Versions": [{"Key": "a", "VersionId": "null"}]}
     account.aws.answers("s3", "list_object_versions", found)
     account.aws.answers("s3", "delete_objects", {"Errors": [{"Key": "a", "Code": "AccessDenied"}]})
-    with account.aws.playing(), pytest.raises(SandboxError, match="could not be deleted"):
+    with account.aws.playing(), pytest.raises(CommandError, match="could not be deleted"):
         empty(account.aws.client("s3"), "a-bucket")
 
 

@@ -14,9 +14,16 @@ from common.credits import EntryKind
 from common.errors import ModelFailed, ServiceFailed
 from common.jobs import JobError, JobStatus, image_key
 from common.stalled import redrive_job
-from ops.dead_letters import HIDDEN_SECONDS
-from ops.decisions import Outcome, Result, discard_each, redrive_each, remove_each, remove_left_over
-from ops.stalled_jobs import Stray
+from ops.stalled.dead_letters import HIDDEN_SECONDS
+from ops.stalled.decisions import (
+    Outcome,
+    Result,
+    discard_each,
+    redrive_each,
+    remove_each,
+    remove_left_over,
+)
+from ops.stalled.stalled_jobs import Stray
 from tests.fakes_dead_letters import ORDER, WHY, StallingWorld
 from tests.fakes_model import FakeModel
 from tests.fate import ProcessDied

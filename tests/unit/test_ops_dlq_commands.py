@@ -120,7 +120,7 @@ def test_more_than_is_read_at_once_is_said(
 ) -> None:
     first = world.stalled("a")
     world.stalled("b")
-    monkeypatch.setattr("ops.stalled_jobs.JOBS_MAX", 1)
+    monkeypatch.setattr("ops.stalled.stalled_jobs.JOBS_MAX", 1)
     world.box.purge()
     assert dlq("list") == 0
     out, err = capsys.readouterr()
@@ -129,8 +129,8 @@ def test_more_than_is_read_at_once_is_said(
     assert "There is more" in capsys.readouterr().err
     assert world.job(first.job_id).status is JobStatus.QUEUED
 
-    monkeypatch.setattr("ops.stalled_jobs.JOBS_MAX", 10)
-    monkeypatch.setattr("ops.dead_letters.LETTERS_MAX", 1)
+    monkeypatch.setattr("ops.stalled.stalled_jobs.JOBS_MAX", 10)
+    monkeypatch.setattr("ops.stalled.dead_letters.LETTERS_MAX", 1)
     for body in ("one", "two"):
         world.box.put(body)
     assert facts(capsys, "list")["complete"] is False

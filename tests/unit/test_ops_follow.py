@@ -5,10 +5,10 @@ from typing import Any
 
 from rich.console import Console
 
-from ops.board import Board, share_done
-from ops.client import ApiError, InLine, Job, Look, Problem, Underway
-from ops.follow import BUSY, Task, follow
-from ops.prospects import Prospects
+from ops.customer.board import Board, share_done
+from ops.customer.client import ApiError, InLine, Job, Look, Problem, Underway
+from ops.customer.follow import BUSY, Task, follow
+from ops.customer.prospects import Prospects
 
 
 class Clock:

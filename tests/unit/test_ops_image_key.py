@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from moto import mock_aws
 
 from ops import cli
-from ops.key_pair import new_private_key, public_key_of
+from ops.deployment.key_pair import new_private_key, public_key_of
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient

@@ -8,7 +8,7 @@ import pytest
 from botocore.stub import Stubber
 
 from common.errors import NotFound
-from ops.log_lines import group_of, log_groups, log_lines
+from ops.watching.log_lines import group_of, log_groups, log_lines
 from sandbox.clients import client_settings
 from tests.fakes import START
 

@@ -11,8 +11,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from common.vnpay import Merchant
-from ops.merchant_account import STANDARD_INPUT, VNPAYS_SANDBOX, complete, given_or_asked, store
-from sandbox.errors import SandboxError
+from ops.money.merchant_account import (
+    STANDARD_INPUT,
+    VNPAYS_SANDBOX,
+    complete,
+    given_or_asked,
+    store,
+)
+from sandbox.errors import CommandError
 from tests.unit.stubbed import Scripted
 
 API = "https://api.test"
@@ -41,7 +47,7 @@ def test_people_come_back_to_where_the_account_says() -> None:
     ],
 )
 def test_a_wrong_account_is_named_by_its_fields_alone(wrong: dict[str, Any], named: str) -> None:
-    with pytest.raises(SandboxError, match=named) as refused:
+    with pytest.raises(CommandError, match=named) as refused:
         complete({**ACCOUNT, **wrong}, api_url=API)
     assert "LEAKED" not in str(refused.value)
     assert refused.value.__cause__ is None
@@ -69,7 +75,7 @@ def test_an_account_is_read_from_a_file_or_standard_input(
 def test_what_is_no_account_is_not_repeated(tmp_path: Path, text: str) -> None:
     file = tmp_path / "account.json"
     file.write_text(text, encoding="utf-16-le" if text.startswith("\ufeff") else "utf-8")
-    with pytest.raises(SandboxError, match="not a JSON object") as refused:
+    with pytest.raises(CommandError, match="not a JSON object") as refused:
         given_or_asked(file, for_real=True)
     assert SECRET not in str(refused.value)
 
@@ -100,13 +106,13 @@ def test_for_real_money_vnpays_sandbox_is_not_proposed(monkeypatch: pytest.Monke
     assert (typed["pay_url"], typed["api_url"]) == (pay, api)
     assert "sandbox" not in "".join(questions)
     types(monkeypatch, "IMAGIFY1", "", "")
-    with pytest.raises(SandboxError, match="api_url, pay_url"):
+    with pytest.raises(CommandError, match="api_url, pay_url"):
         complete(given_or_asked(None, for_real=True), api_url=API)
 
 
 def test_where_nobody_types_a_file_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
-    with pytest.raises(SandboxError, match="--from-file"):
+    with pytest.raises(CommandError, match="--from-file"):
         given_or_asked(None, for_real=False)
 
 

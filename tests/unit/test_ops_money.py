@@ -17,7 +17,7 @@ from common.errors import (
 )
 from common.payments import GRACE, Payment, PaymentStatus
 from common.vnpay_codes import Outcome
-from ops.money import (
+from ops.money.acts import (
     close_payment,
     confirm_payment,
     find_payment,

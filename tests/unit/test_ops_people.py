@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from ops.passwords import VARIABLE, chosen_password, known_password
-from ops.sign_in import client_as
+from ops.customer.passwords import VARIABLE, chosen_password, known_password
+from ops.customer.sign_in import client_as
 from ops.stack import Stack, reachable_api_url
-from sandbox.errors import SandboxError
+from sandbox.errors import CommandError
 from sandbox.people import UNFINISHED, People, Person
 from tests.unit.stubbed import Scripted
 from tests.unit.test_sandbox_run import OUTPUTS
@@ -51,7 +51,7 @@ def test_somebody_new_has_a_verified_address_no_mail_and_a_password_that_stays(
 def test_somebody_who_is_there_keeps_the_password(aws: Scripted) -> None:
     aws.fails(COGNITO, "admin_create_user", "UsernameExistsException")
     aws.answers(COGNITO, "admin_get_user", {"Username": "sub", "UserStatus": "CONFIRMED"}, **POOL)
-    with aws.playing(), pytest.raises(SandboxError, match="There is somebody"):
+    with aws.playing(), pytest.raises(CommandError, match="There is somebody"):
         people(aws).create(ANN)
 
 
@@ -65,33 +65,33 @@ def test_making_somebody_is_finished_where_it_was_cut_short(aws: Scripted) -> No
 
 def test_a_password_that_the_pool_does_not_take_makes_nobody(aws: Scripted) -> None:
     aws.fails(COGNITO, "admin_create_user", "InvalidPasswordException", "Password too short.")
-    with aws.playing(), pytest.raises(SandboxError, match="Password too short"):
+    with aws.playing(), pytest.raises(CommandError, match="Password too short"):
         people(aws).create(ANN)
 
 
 def test_nobody_is_shown_under_an_unknown_address(aws: Scripted) -> None:
     aws.fails(COGNITO, "admin_get_user", "UserNotFoundException")
-    with aws.playing(), pytest.raises(SandboxError, match=r"Nobody has the address ann@example"):
+    with aws.playing(), pytest.raises(CommandError, match=r"Nobody has the address ann@example"):
         people(aws).sub(ANN.email)
 
 
 def test_a_wrong_password_is_told_in_a_sentence_without_it(aws: Scripted) -> None:
     aws.fails(COGNITO, "initiate_auth", "NotAuthorizedException", "Incorrect username or password.")
-    with aws.playing(), pytest.raises(SandboxError, match="Incorrect username") as refused:
+    with aws.playing(), pytest.raises(CommandError, match="Incorrect username") as refused:
         people(aws).sign_in(ANN)
     assert ANN.password not in str(refused.value)
 
 
 def test_a_second_factor_is_named(aws: Scripted) -> None:
     aws.answers(COGNITO, "initiate_auth", {"ChallengeName": "SOFTWARE_TOKEN_MFA"})
-    with aws.playing(), pytest.raises(SandboxError, match="asks for SOFTWARE_TOKEN_MFA"):
+    with aws.playing(), pytest.raises(CommandError, match="asks for SOFTWARE_TOKEN_MFA"):
         people(aws).sign_in(ANN)
 
 
 def test_on_aws_somebody_must_be_named() -> None:
     stack = Stack.__new__(Stack)
     stack.local = None
-    with pytest.raises(SandboxError, match="--as EMAIL"):
+    with pytest.raises(CommandError, match="--as EMAIL"):
         client_as(stack, None)
 
 
@@ -123,11 +123,11 @@ def test_a_password_is_typed_once_and_a_new_one_twice(monkeypatch: pytest.Monkey
     Terminal(monkeypatch, "known", "new", "new", "new", "mew")
     assert known_password("a@b") == "known"
     assert chosen_password("a@b") == "new"
-    with pytest.raises(SandboxError, match="two passwords"):
+    with pytest.raises(CommandError, match="two passwords"):
         chosen_password("a@b")
 
 
 def test_where_nobody_types_the_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     Terminal(monkeypatch)
-    with pytest.raises(SandboxError, match=VARIABLE):
+    with pytest.raises(CommandError, match=VARIABLE):
         known_password("a@b")

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from ops.client import InLine, Job, Underway
-from ops.prospects import Prospects, prospects, share_done, words
+from ops.customer.client import InLine, Job, Underway
+from ops.customer.prospects import Prospects, prospects, share_done, words
 
 
 def queued(position: int, eta_seconds: int) -> Job:

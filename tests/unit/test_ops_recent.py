@@ -9,8 +9,8 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from ops.recent import FAILURES_MAX, FAILURES_MINUTES, STARTS_MINUTES, Recent, Use, recent
-from ops.status import recent_sentences
+from ops.commands.status import recent_sentences
+from ops.watching.recent import FAILURES_MAX, FAILURES_MINUTES, STARTS_MINUTES, Recent, Use, recent
 from sandbox.clients import client_settings
 from tests.fakes import START
 from tests.world import CORE, TITAN

@@ -9,9 +9,9 @@ from typing import Any
 import httpx
 import pytest
 
-from ops.client import ApiError, Client
-from ops.shop import Order, buy
-from sandbox.errors import SandboxError
+from ops.customer.client import ApiError, Client
+from ops.customer.shop import Order, buy
+from sandbox.errors import CommandError
 from sandbox.state import State
 from tests.unit.test_sandbox_run import a_state
 
@@ -46,7 +46,7 @@ class Shop:
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ops.shop.time.sleep", lambda _seconds: None)
+    monkeypatch.setattr("ops.customer.shop.time.sleep", lambda _seconds: None)
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def state(monkeypatch: pytest.MonkeyPatch) -> Callable[[Shop], State]:
 
     def run(shop: Shop) -> State:
         client = Client("http://api", "token", transport=httpx.MockTransport(shop))
-        monkeypatch.setattr("ops.shop.local_client", lambda _state: client)
+        monkeypatch.setattr("ops.customer.shop.local_client", lambda _state: client)
         return a_state()
 
     return run
@@ -103,7 +103,7 @@ def test_what_was_not_paid_is_said_with_the_reason(
     state: Callable[[Shop], State], status: str
 ) -> None:
     shop = Shop("pending", status, error={"code": "wrong_otp", "message": "Wrong."})
-    with pytest.raises(SandboxError, match=rf"IMG1 is {status}\. Wrong\. \(wrong_otp\)"):
+    with pytest.raises(CommandError, match=rf"IMG1 is {status}\. Wrong\. \(wrong_otp\)"):
         buy(state(shop), Order(package="small"))
 
 

@@ -10,7 +10,7 @@ import pytest
 import yaml  # type: ignore[import-untyped]  # its types are a package of their own
 
 from common.config import Config, parse, read_settings
-from ops.prerequisites import BOOTSTRAP_PARAMETER
+from ops.deployment.prerequisites import BOOTSTRAP_PARAMETER
 from sandbox.places import REPOSITORY
 
 PIPELINE = REPOSITORY / "docs" / "pipeline"

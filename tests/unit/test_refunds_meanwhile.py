@@ -11,7 +11,7 @@ from common.payments import ASKS_MAX, News, Payment, PaymentStatus, close
 from common.refunds import begin_refund
 from common.vnpay import ApiAnswer
 from common.vnpay_codes import Outcome
-from ops.money import refund_payment
+from ops.money.acts import refund_payment
 from tests.fakes_money import FakeGateway, api_answer
 from tests.unit.test_heal_payments import sweep_for
 from tests.unit.test_ops_books import ended

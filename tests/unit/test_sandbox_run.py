@@ -12,7 +12,7 @@ from common.config import DEFAULT_ROUTES
 from sandbox import deploy, run
 from sandbox.emulator import concurrency
 from sandbox.environment import clean, for_aws
-from sandbox.errors import AlreadyRunning, NotRunning, PortTaken, SandboxError
+from sandbox.errors import AlreadyRunning, CommandError, NotRunning, PortTaken
 from sandbox.places import Places
 from sandbox.ports import free_ports
 from sandbox.processes import Child, alive, myself, start, stop
@@ -148,10 +148,10 @@ def test_start_stops_again_what_it_started_when_a_part_fails(
     def fail(simulator: Child, gateway: Child, aws: Child, *, port: int) -> None:
         started.extend((simulator, gateway, aws))
         assert port
-        raise SandboxError("one part is broken")
+        raise CommandError("one part is broken")
 
     monkeypatch.setattr("sandbox.emulator.wait_ready", fail)
-    with pytest.raises(SandboxError, match="one part is broken"):
+    with pytest.raises(CommandError, match="one part is broken"):
         run.start(places, {}, run.Options(port=free_ports()), tell=told().append, foreground=False)
 
     assert len(started) == 3
@@ -187,7 +187,7 @@ def test_stop_all_forgets_the_run(places: Places, server: Child) -> None:
 
 
 def test_watch_ends_when_a_part_does(server: Child) -> None:
-    with pytest.raises(SandboxError, match="gone has stopped by itself"):
+    with pytest.raises(CommandError, match="gone has stopped by itself"):
         run.watch(a_state(server, dead()))
 
 

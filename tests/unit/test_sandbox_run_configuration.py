@@ -19,7 +19,7 @@ from sandbox.configuration import (
     read,
 )
 from sandbox.environment import HOME_REGION
-from sandbox.errors import SandboxError
+from sandbox.errors import CommandError
 
 TODAY = date(2026, 11, 23)
 CORE = "stability.stable-image-core-v1:1"
@@ -94,7 +94,7 @@ def test_a_chosen_rate_is_every_routes() -> None:
     [([], "at least 1 item"), ([{"model": CORE}], r"routes\.0\.region"), (1, "routes")],
 )
 def test_routes_that_are_none_are_told(routes: Any, said: str) -> None:
-    with pytest.raises(SandboxError, match=said):
+    with pytest.raises(CommandError, match=said):
         local({"routes": routes})
 
 
@@ -104,7 +104,7 @@ def test_a_cdk_json_that_nobody_can_read_is_told(content: str | None, tmp_path: 
     if content is not None:
         path.write_text(content)
 
-    with pytest.raises(SandboxError, match=r"cdk\.json"):
+    with pytest.raises(CommandError, match=r"cdk\.json"):
         read(path)
 
 
@@ -148,5 +148,5 @@ def test_rates_that_differ_reach_the_simulator(monkeypatch: pytest.MonkeyPatch) 
     assert sent == []
     emulator.set_rates("http://sim", {"a@x": 2, "b@x": 0.01})
     assert sent == [("http://sim/_control/settings", {"rates": {"a@x": 2, "b@x": 0.1}})]
-    with pytest.raises(SandboxError, match="gone"):
+    with pytest.raises(CommandError, match="gone"):
         emulator.set_rates("http://sim", {"a@x": 2, "b@x": 3})

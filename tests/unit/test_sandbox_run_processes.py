@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.errors import PortTaken, SandboxError
+from sandbox.errors import CommandError, PortTaken
 from sandbox.ports import PORTS, free_ports, require_free
 from sandbox.processes import (
     Child,
@@ -125,21 +125,21 @@ def test_stop_leaves_a_stranger_with_the_same_number_alone(program: Programs) ->
 def test_wait_healthy_says_what_a_dead_program_said_last(program: Programs) -> None:
     child = program("raise SystemExit('no room')")
 
-    with pytest.raises(SandboxError, match=r"Program 0 stopped while starting \(no room\); see "):
+    with pytest.raises(CommandError, match=r"Program 0 stopped while starting \(no room\); see "):
         wait_healthy(child, f"http://127.0.0.1:{free_ports()}/", seconds=20)
 
 
 def test_wait_healthy_gives_up(program: Programs) -> None:
-    with pytest.raises(SandboxError, match="was not ready after 0 s"):
+    with pytest.raises(CommandError, match="was not ready after 0 s"):
         wait_healthy(program(SLEEPS), f"http://127.0.0.1:{free_ports()}/", seconds=0.2)
 
 
 def test_wait_ended_tells_success_from_failure_and_from_waiting(program: Programs) -> None:
     wait_ended(program("pass"), seconds=20)
-    with pytest.raises(SandboxError, match=r"failed \(broken\)"):
+    with pytest.raises(CommandError, match=r"failed \(broken\)"):
         wait_ended(program("raise SystemExit('broken')"), seconds=20)
     slow = program(SLEEPS)
-    with pytest.raises(SandboxError, match="was not done"):
+    with pytest.raises(CommandError, match="was not done"):
         wait_ended(slow, seconds=0.1)
     assert not alive(slow)
 

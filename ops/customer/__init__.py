@@ -1,0 +1,1 @@
+"""What a customer does at a terminal: sign in, submit, follow, save, buy."""

@@ -1,0 +1,1 @@
+"""A stage on its way to AWS, and back."""

@@ -1,0 +1,1 @@
+"""Books that are held against each other, and what an operator may do with credits and payments."""
