@@ -5,7 +5,7 @@ PROMPT ?= a lighthouse at dawn, watercolour
 PORT ?= 4566
 SEEDS ?= 1000
 PROFILE ?=
-STAGED = --stage '$(STAGE)' $(if $(PROFILE),--profile '$(PROFILE)')
+STAGED = --stage '$(or $(STAGE),$(error which stage? Say STAGE=dev))' $(if $(PROFILE),--profile '$(PROFILE)')
 CORES := $(shell getconf _NPROCESSORS_ONLN)
 PYTEST = .venv/bin/python -m pytest
 

@@ -92,6 +92,8 @@ def _explain(error: Exception) -> str:
     from common.errors import ImagifyError  # noqa: PLC0415
     from ops.customer.client import ApiError  # noqa: PLC0415
 
+    if isinstance(error, OSError) and error.strerror:
+        return f"{error.strerror}: {error.filename}" if error.filename else error.strerror
     if isinstance(error, (CommandError, ApiError, ImagifyError, OSError)):
         return str(error)
     if isinstance(error, (httpx.HTTPError, BotoCoreError, ClientError)):

@@ -23,6 +23,7 @@ from common.config import Config
 from common.routes import ROUTES, Route
 from common.vnpay_gateway import HttpGateway
 from common.wall_clock import utc_now
+from ops.caller import known_caller
 from ops.money.read_books import BooksReader
 from ops.stack_state import find_stack
 from ops.stages import configured
@@ -88,11 +89,9 @@ class Stack:
         self.name = f"{config.stack_name} in {config.home_region}"
         self.local = None
         self.config = config
+        self._session = known_caller(profile, config.home_region).session
+        self._settings = {}
         try:
-            self._session = boto3.session.Session(
-                profile_name=profile, region_name=config.home_region
-            )
-            self._settings = {}
             found = find_stack(self._session.client("cloudformation"), config.stack_name)
         except (BotoCoreError, ClientError) as error:
             raise StackError(f"The stack {self.name} cannot be looked at: {error}") from error

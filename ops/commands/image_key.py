@@ -37,8 +37,7 @@ def new(
     """
     import json
 
-    import boto3
-
+    from ops.caller import known_caller
     from ops.deployment.key_pair import refuse_if_there, store_new_pair
     from ops.stages import configured
     from ops.terminal import ERR, OUT
@@ -46,7 +45,7 @@ def new(
     config = configured(stage)
     chosen = version or config.image_key_version
     private, public = config.image_key_parameter(chosen), config.image_public_key_parameter(chosen)
-    ssm = boto3.session.Session(profile_name=profile, region_name=config.home_region).client("ssm")
+    ssm = known_caller(profile, config.home_region).session.client("ssm")
     if dry_run:
         refuse_if_there(ssm, public)
     else:

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from boto3.session import Session
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import ClientError
 
 from common.config import Config
+from ops.caller import known_caller
 from ops.deployment.cdk import run_cdk
 from ops.deployment.prerequisites import bootstrap_version, bootstrap_wrong, missing_image_keys
 from ops.stack_state import find_stack
@@ -88,18 +89,11 @@ def open_target(stage: str, profile: str | None, *, forced: bool = False) -> Tar
     Raises CommandError.
     """
     config = configured(stage, forced=forced)
-    try:
-        session = Session(profile_name=profile, region_name=config.home_region)
-        caller = session.client("sts").get_caller_identity()
-    except (BotoCoreError, ClientError) as error:
-        raise CommandError(
-            f"AWS does not know who you are ({error}). Name credentials with --profile or"
-            " AWS_PROFILE; an SSO session that has ended is begun anew with: aws sso login"
-        ) from error
+    caller = known_caller(profile, config.home_region)
     return Target(
         config=config,
-        session=session,
-        account=caller["Account"],
-        operator=caller["Arn"],
+        session=caller.session,
+        account=caller.account,
+        operator=caller.arn,
         profile=profile,
     )

@@ -54,7 +54,7 @@ def test_a_command_that_needs_the_run_says_how_to_start_it(
         (["--profile", "ops"], "--profile goes with --stage"),
         (
             ["--stage", "dev", "--profile", "nobody"],
-            "The stack Imagify-dev in ap-southeast-1 cannot be looked at",
+            "AWS does not know who you are (The config profile (nobody) could not be found).",
         ),
     ],
 )
@@ -208,7 +208,9 @@ def test_every_option_of_up_reaches_the_run(monkeypatch: pytest.MonkeyPatch) -> 
     ("error", "sentence"),
     [
         (ApiError("No. (code)", status=400, code="code"), "imagify: No. (code)"),
-        (OSError(28, "No space left on device"), "imagify: [Errno 28] No space left on device"),
+        (OSError(28, "No space left on device"), "imagify: No space left on device"),
+        (FileNotFoundError(2, "No such file", "a.json"), "imagify: No such file: a.json"),
+        (TimeoutError("It took too long."), "imagify: It took too long."),
         (CommandError("Broken."), "imagify: Broken."),
         (NotFound("There is none."), "imagify: There is none."),
         (

@@ -147,7 +147,7 @@ def test_a_model_that_has_left_bedrock_keeps_no_stage(
     account.aws.answers("sts", "get_caller_identity", caller)
     account.stacks(a_stack(Outputs=[]), None, a_stack(Outputs=[]), None)
     monkeypatch.setattr(target, "configured", configured)
-    monkeypatch.setattr(target, "Session", lambda **_: account.aws)
+    monkeypatch.setattr("ops.caller.boto3.session.Session", lambda **_: account.aws)
     with account.aws.playing():
         assert destroy(stage="dev", dry_run=True) == 0
     assert asked == [True]

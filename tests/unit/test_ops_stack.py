@@ -10,19 +10,23 @@ from ops.stack import Stack, StackError
 from tests.unit.account import ABSENT, a_stack
 from tests.unit.stubbed import REGION, Scripted
 
+CALLER = {"Account": "111122223333", "Arn": "arn:aws:iam::111122223333:user/ann"}
+
 
 @pytest.fixture
 def aws(monkeypatch: pytest.MonkeyPatch) -> Scripted:
-    aws = Scripted("cloudformation")
+    aws = Scripted("cloudformation", "sts")
 
     def session(**_named: Any) -> Scripted:
         return aws
 
-    monkeypatch.setattr("ops.stack.boto3.session.Session", session)
+    monkeypatch.setattr("ops.caller.boto3.session.Session", session)
     return aws
 
 
 def test_a_stack_that_is_missing_or_only_proposed_is_not_deployed(aws: Scripted) -> None:
+    for _each in range(2):
+        aws.answers("sts", "get_caller_identity", CALLER)
     aws.fails("cloudformation", "describe_stacks", *ABSENT)
     proposed = a_stack(StackStatus="REVIEW_IN_PROGRESS", Outputs=[])
     aws.answers("cloudformation", "describe_stacks", proposed)
@@ -33,6 +37,7 @@ def test_a_stack_that_is_missing_or_only_proposed_is_not_deployed(aws: Scripted)
 
 
 def test_a_stack_that_is_there_says_where_its_parts_are(aws: Scripted) -> None:
+    aws.answers("sts", "get_caller_identity", CALLER)
     aws.answers("cloudformation", "describe_stacks", a_stack())
     with aws.playing():
         assert Stack("dev", None).outputs.HomeRegion == REGION
