@@ -16,7 +16,7 @@ Count = Annotated[int, Field(ge=1)]
 class Settings(BaseModel):
     """Settings read from environment variables named after the fields."""
 
-    # Each function reads one of these classes, so the others are never built.
+    # Built when it is first read, which those that others build on never are.
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     home_region: Text

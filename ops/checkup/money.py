@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
@@ -15,14 +14,13 @@ from common.errors import ImagifyError
 from common.vnpay import Merchant
 from ops.checkup.asking import denied
 from ops.checkup.finding import Finding, fail, ok, unknown, warn
-from ops.money.merchant_account import VNPAYS_SANDBOX
+from ops.money.merchant_account import of_vnpays_sandbox
 
 if TYPE_CHECKING:
     from mypy_boto3_ssm import SSMClient
 
 MERCHANT = "merchant's account"
 SET = "bin/imagify merchant set (docs/PAYMENTS.md says what it asks for)"
-TEST_HOSTS = {urlsplit(address).hostname for address in VNPAYS_SANDBOX.values()}
 
 
 def look_at_merchant(ssm: SSMClient, config: Config) -> Iterator[Finding]:
@@ -56,7 +54,7 @@ def look_at_merchant(ssm: SSMClient, config: Config) -> Iterator[Finding]:
 def _whole(account: Merchant, config: Config) -> Finding:
     """Whether an account that has all it needs is for the money that the stage is for."""
     name = config.vnpay_parameter
-    if not TEST_HOSTS & {urlsplit(each).hostname for each in (account.pay_url, account.api_url)}:
+    if not of_vnpays_sandbox(account.pay_url, account.api_url):
         return ok(MERCHANT, f"{name} is a SecureString with all that it needs.")
     reason = f"{name} is for VNPAY's sandbox: test cards, which anybody may have, buy credits."
     mend = f"{SET}, with the addresses for real money"

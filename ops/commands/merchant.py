@@ -40,7 +40,7 @@ def set_account(
     Replaces the one that is there; functions use the new one within 5 minutes. What the fields
     mean is in docs/PAYMENTS.md.
     """
-    from ops.money.merchant_account import complete, given_or_asked, store
+    from ops.money.merchant_account import complete, given_or_asked, of_vnpays_sandbox, store
     from ops.stack import Stack
     from ops.terminal import ERR
 
@@ -49,6 +49,8 @@ def set_account(
     for_real = stack.local is None and stack.config.removal == "keep"
     fields = given_or_asked(from_file, for_real=for_real)
     text = complete(fields, api_url=stack.api_url)
+    if for_real and of_vnpays_sandbox(fields["pay_url"], fields["api_url"]):
+        ERR.print("Beware: this is VNPAY's sandbox, whose test cards would buy real images.")
     if dry_run:
         ERR.print(f"The account is in order, and would be stored as {parameter}.")
         return 0

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from common.aws.ssm_merchant import read_account
 from sandbox.errors import CommandError
@@ -21,6 +22,12 @@ VNPAYS_SANDBOX = {
     "api_url": "https://sandbox.vnpayment.vn/merchant_webapi/api/transaction",
 }
 """Where one begins; VNPAY tells the addresses for real money to its merchants."""
+
+
+def of_vnpays_sandbox(*addresses: str) -> bool:
+    """Whether one of the addresses is there, where test cards pay, which anybody may have."""
+    test_hosts = {urlsplit(each).hostname for each in VNPAYS_SANDBOX.values()}
+    return any(urlsplit(each).hostname in test_hosts for each in addresses)
 
 
 def given_or_asked(file: Path | None, *, for_real: bool) -> Mapping[str, Any]:

@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from rich.console import Console
 
+from common.config import parse
 from common.vnpay import Merchant
+from ops import cli
 from ops.money.merchant_account import (
     STANDARD_INPUT,
     VNPAYS_SANDBOX,
@@ -20,6 +23,7 @@ from ops.money.merchant_account import (
 )
 from sandbox.errors import CommandError
 from tests.unit.stubbed import Scripted
+from tests.unit.test_sandbox_run import OUTPUTS
 
 API = "https://api.test"
 SECRET = "LEAKED0SECRET0LEAKED"
@@ -108,6 +112,27 @@ def test_for_real_money_vnpays_sandbox_is_not_proposed(monkeypatch: pytest.Monke
     types(monkeypatch, "IMAGIFY1", "", "")
     with pytest.raises(CommandError, match="api_url, pay_url"):
         complete(given_or_asked(None, for_real=True), api_url=API)
+
+
+@pytest.mark.parametrize(("removal", "warnings"), [("keep", 1), ("destroy", 0)])
+def test_who_stores_the_sandboxs_account_for_real_money_is_warned(
+    removal: str, warnings: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OnAws:
+        local = None
+        config = parse({"removal": removal})
+        outputs = OUTPUTS
+        api_url = API
+
+    monkeypatch.setattr("ops.stack.Stack", lambda _stage, _profile: OnAws)
+    file = tmp_path / "account.json"
+    file.write_text(json.dumps(ACCOUNT))
+    told = io.StringIO()
+    monkeypatch.setattr("ops.terminal.ERR", Console(file=told, width=200))
+    assert (
+        cli.main(["merchant", "set", "--stage", "dev", "--dry-run", "--from-file", str(file)]) == 0
+    )
+    assert told.getvalue().count("VNPAY's sandbox") == warnings
 
 
 def test_where_nobody_types_a_file_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
