@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 import httpx
 from rich.markup import escape
@@ -13,12 +14,20 @@ from ops.customer.local_client import local_client
 from ops.terminal import ERR, OUT, Steps
 from sandbox.errors import CommandError
 from sandbox.places import Places
+from sandbox.processes import signals_noted
 from sandbox.run import Options, start, stop_parts, watch
 from sandbox.state import State
 
 
 def up(places: Places, options: Options, *, detach: bool, prompt: str | None) -> int:
     """Start, and unless detached, stay; everything is stopped on the way out, however it ends."""
+    with signals_noted() as noted:
+        return _up(places, options, detach=detach, prompt=prompt, noted=noted)
+
+
+def _up(
+    places: Places, options: Options, *, detach: bool, prompt: str | None, noted: Sequence[int]
+) -> int:
     with Steps() as steps:
         state = start(places, os.environ, options, tell=steps, foreground=not detach)
     ERR.print(f"Ready in {steps.seconds:.1f} s.")
@@ -29,7 +38,7 @@ def up(places: Places, options: Options, *, detach: bool, prompt: str | None) ->
     try:
         _first_image(places, state, prompt)
         _show(places, state, how_to_stop="Ctrl-C")
-        watch(state)
+        watch(state, noted)
     except KeyboardInterrupt:
         ERR.print("\nStopping …")
         raise

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 
 import httpx
 from pydantic import BaseModel, ConfigDict
@@ -122,6 +123,31 @@ def signals_held() -> Iterator[None]:
             signal.signal(number, handler)
     if caught:
         signal.raise_signal(caught[0])
+
+
+@contextmanager
+def signals_noted() -> Iterator[Sequence[int]]:
+    """Write down each Ctrl-C and its like, besides what it does; whoever waits for it looks here.
+
+    What a handler raises is dropped when it happens to come in the midst of a destructor, as while
+    garbage is collected: https://docs.python.org/3/reference/datamodel.html#object.__del__
+    """
+    noted: list[int] = []
+    handlers = {
+        int(number): handler for number in _ENDING if callable(handler := signal.getsignal(number))
+    }
+
+    def note(number: int, frame: FrameType | None) -> None:
+        noted.append(number)
+        handlers[number](number, frame)
+
+    for number in handlers:
+        signal.signal(number, note)
+    try:
+        yield noted
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
 
 
 def ask_to_stop(program: Child, *, seconds: float) -> bool:

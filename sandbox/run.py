@@ -5,8 +5,9 @@ from __future__ import annotations
 import fcntl
 import json
 import shutil
+import signal
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -171,9 +172,14 @@ def _start_servers(
     return state
 
 
-def watch(state: State) -> NoReturn:
-    """Return never; raises CommandError when a part stops by itself."""
+def watch(state: State, noted: Sequence[int]) -> NoReturn:
+    """Return never; raises CommandError when a part stops by itself.
+
+    A signal that was `noted` and has ended nothing is raised again.
+    """
     while True:
+        if noted:
+            signal.raise_signal(noted[0])
         for child in state.children:
             if not alive(child):
                 raise CommandError(

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,21 @@ def imagify(
         timeout=120,
         check=False,
     )
+
+
+@contextmanager
+def staying_up(home: Path, port: str) -> Iterator[subprocess.Popen[bytes]]:
+    """`imagify up` in the foreground; killed in the end, should nothing else have ended it."""
+    with subprocess.Popen(
+        [REPOSITORY / "bin" / "imagify", "up", "--port", port],
+        env=os.environ | {"IMAGIFY_STATE_DIR": str(home)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as command:
+        try:
+            yield command
+        finally:
+            command.kill()
 
 
 def started(home: Path) -> State:
@@ -101,12 +117,7 @@ def test_generate_says_in_one_sentence_what_was_refused(sandbox: Sandbox, tmp_pa
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_up_stops_everything_on_a_signal(home: Path, ending: signal.Signals) -> None:
-    with subprocess.Popen(
-        [REPOSITORY / "bin" / "imagify", "up", "--port", str(free_ports(FIRST_PORT + PORTS))],
-        env=os.environ | {"IMAGIFY_STATE_DIR": str(home)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as command:
+    with staying_up(home, str(free_ports(FIRST_PORT + PORTS))) as command:
         state = started(home)
         assert all(map(alive, state.children))
 
@@ -119,12 +130,7 @@ def test_up_stops_everything_on_a_signal(home: Path, ending: signal.Signals) -> 
 
 def test_up_after_a_kill_clears_what_was_left(home: Path) -> None:
     port = str(free_ports(FIRST_PORT + PORTS))
-    with subprocess.Popen(
-        [REPOSITORY / "bin" / "imagify", "up", "--port", port],
-        env=os.environ | {"IMAGIFY_STATE_DIR": str(home)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as command:
+    with staying_up(home, port) as command:
         before = started(home)
         command.kill()
     assert imagify(home, "status").returncode == 3

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import signal
 import stat
 import subprocess
 import sys
@@ -175,6 +176,15 @@ def test_two_starts_at_once_are_one(places: Places) -> None:
         other.communicate(b"\n")
 
 
+def test_a_signal_that_was_dropped_ends_the_run_all_the_same(server: Child) -> None:
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run.watch(a_state(server), [signal.SIGINT])
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_stop_all_forgets_the_run(places: Places, server: Child) -> None:
     places.scratch.mkdir(parents=True)
     write(places.state, a_state(server))
@@ -188,7 +198,7 @@ def test_stop_all_forgets_the_run(places: Places, server: Child) -> None:
 
 def test_watch_ends_when_a_part_does(server: Child) -> None:
     with pytest.raises(CommandError, match="gone has stopped by itself"):
-        run.watch(a_state(server, dead()))
+        run.watch(a_state(server, dead()), ())
 
 
 def test_the_apis_are_found_on_the_emulator() -> None:

@@ -19,6 +19,7 @@ from sandbox.processes import (
     alive,
     myself,
     signals_held,
+    signals_noted,
     start,
     stop,
     wait_ended,
@@ -164,6 +165,35 @@ def test_signals_wait_until_the_block_is_done() -> None:
     with pytest.raises(KeyboardInterrupt):
         work()
     assert done == ["the block"]
+
+
+class Dying:
+    """Interrupted while it is torn down, where Python drops what is raised."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_a_signal_that_ended_nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.unraisablehook", lambda _dropped: None)
+    with signals_noted() as noted:
+        Dying()
+        assert noted == [signal.SIGINT]
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_a_signal_that_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with signals_noted() as noted:
+            signal.raise_signal(signal.SIGHUP)
+        assert (list(noted), signal.getsignal(signal.SIGHUP)) == ([], signal.SIG_IGN)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_signals_held_outside_the_main_thread_holds_nothing() -> None:
