@@ -36,6 +36,18 @@ def test_a_stack_that_is_missing_or_only_proposed_is_not_deployed(aws: Scripted)
                 Stack("dev", None)
 
 
+def test_a_stage_whose_model_has_left_bedrock_is_still_looked_after(
+    aws: Scripted, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = [{"model": "amazon.nova-canvas-v1:0", "region": "us-east-1"}]
+    settings = {"routes": gone, "stages": {"dev": {}}}
+    monkeypatch.setattr("ops.stages.read_settings", lambda _path: settings)
+    aws.answers("sts", "get_caller_identity", CALLER)
+    aws.answers("cloudformation", "describe_stacks", a_stack())
+    with aws.playing():
+        assert Stack("dev", None).config.routes[0].model == gone[0]["model"]
+
+
 def test_a_stack_that_is_there_says_where_its_parts_are(aws: Scripted) -> None:
     aws.answers("sts", "get_caller_identity", CALLER)
     aws.answers("cloudformation", "describe_stacks", a_stack())
